@@ -1,0 +1,54 @@
+# Everything runs in .venv, which is made on first use and renewed when pyproject.toml changes.
+#   make demo        the main job on the sample clip -> out/demo
+#   make test        the tests
+#   make lint        ruff and mypy
+#   make train-mini  render random signers and train the embedded generator on them
+#   make bench       the figures of the README
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed.stamp
+
+DEMO ?= out/demo
+DEMO_OPTIONS ?= --prompt "a woman with short red hair and glasses in a green jumper" --seed 1
+SAMPLES ?= out/mini/samples
+SAMPLE_COUNT ?= 4000
+MINI ?= out/mini/checkpoint
+PYTEST_OPTIONS ?=
+
+.PHONY: install demo test lint format train-mini bench clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "DiffSign needs Python 3.11: name it with  make PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/diffsign run assets/sample.mp4 $(DEMO_OPTIONS) -o $(DEMO)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train-mini: $(STAMP)
+	$(BIN)/python -m diffsign.render.synthesis $(SAMPLES) --count $(SAMPLE_COUNT)
+	$(BIN)/python -m diffsign.generate.mini.train $(SAMPLES) -o $(MINI)
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf out build dist *.egg-info
