@@ -37,7 +37,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     partial = _sibling(path)
     try:
-        with _disk_errors(path.parent):
+        with disk_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
             os.replace(partial, path)
@@ -58,7 +58,7 @@ def atomic_dir(path: str | Path) -> Iterator[Path]:
     partial = _sibling(path)
     old = _sibling(path)
     try:
-        with _disk_errors(path.parent):
+        with disk_errors(path.parent):
             partial.mkdir(parents=True)
             yield partial
             if path.exists():
@@ -117,8 +117,8 @@ def _sibling(path: Path) -> Path:
 
 
 @contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk or a forbidden folder into a sentence for the user."""
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full disk, or a `folder` that cannot be written, into a `UserError`."""
     try:
         yield
     except OSError as error:

@@ -1,0 +1,155 @@
+"""The command line: it parses, calls the road, and turns errors into one line and an exit code.
+
+Exit codes: 0 done, 1 an error in the program, 2 something that the user can mend, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import UserError
+from .road.options import Fitting, Look, Painting, Running, cli_options, from_cli
+
+_out = click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for everything that is made; a run in the same folder goes on where it stopped.",
+)
+_clip = click.argument("clip", type=click.Path(path_type=Path))
+
+
+class _Command(click.Command):
+    """A command whose every error reaches the user as the exit codes above say."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        return _guarded(super().main, args, *rest, **extra)
+
+
+class _Group(click.Group):
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        return _guarded(super().main, args, *rest, **extra)
+
+
+def _guarded(main: Callable, args: Sequence[str] | None, *rest: Any, **extra: Any) -> Any:
+    debug = "--debug" in (sys.argv if args is None else args)
+    try:
+        extra["standalone_mode"] = False
+        main(args, *rest, **extra)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        _stop(error.format_message(), 2)
+    except UserError as error:
+        if debug:
+            raise
+        _stop(str(error), 2)
+    except (KeyboardInterrupt, click.Abort):
+        _stop("interrupted; the same command goes on from here.", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _stop(message: str, code: int) -> None:
+    """Print `message` on one line of standard error and leave with `code`."""
+    click.echo("diffsign: " + " ".join(message.split()), err=True)
+    sys.exit(code)
+
+
+def _result(*paths: Path) -> None:
+    for path in paths:
+        click.echo(path)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="diffsign")
+def main() -> None:
+    """The same signing by a signer who does not exist.
+
+    CLIP is a video of one person signing, or a .pose file.
+    """
+
+
+@main.command(cls=_Command, name="run")
+@_clip
+@cli_options(Look, Painting, Fitting)
+@_out
+@cli_options(Running)
+def run(clip: Path, out: Path, **values: Any) -> None:
+    """From CLIP to DIR/signer.mp4: all stages."""
+    from .road.run import run as run_road
+
+    _result(
+        *run_road(
+            clip,
+            out,
+            from_cli(Fitting, values),
+            from_cli(Look, values),
+            from_cli(Painting, values),
+            from_cli(Running, values),
+        )
+    )
+
+
+@main.command(cls=_Command, name="retarget")
+@_clip
+@_out
+@cli_options(Look, Fitting, Running)
+def retarget(clip: Path, out: Path, **values: Any) -> None:
+    """From CLIP to DIR/passes: keypoints, motion, avatar, rendered passes."""
+    from .road.run import run_retarget
+
+    _result(
+        *run_retarget(
+            clip,
+            out,
+            from_cli(Fitting, values),
+            from_cli(Look, values),
+            from_cli(Running, values),
+        )
+    )
+
+
+@main.command(cls=_Command, name="generate")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@cli_options(Look, Painting, Running)
+def generate(folder: Path, **values: Any) -> None:
+    """From DIR/motion.npz to DIR/signer.mp4: dress, paint, bring the face to life, film.
+
+    DIR is the folder of an earlier run or of `diffsign retarget`.
+    """
+    from .road.run import run_generate
+
+    _result(
+        *run_generate(
+            folder,
+            from_cli(Look, values),
+            from_cli(Painting, values),
+            from_cli(Running, values),
+        )
+    )
+
+
+@main.command(cls=_Command, name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def doctor(as_json: bool) -> None:
+    """What is installed, what is cached, what will run where, and how to get the rest."""
+    from .road.doctor import examine, format_findings, to_json
+
+    findings = examine()
+    click.echo(to_json(findings) if as_json else format_findings(findings))
+
+
+if __name__ == "__main__":
+    main()

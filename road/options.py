@@ -1,0 +1,151 @@
+"""The options of the road: frozen records from which the command line follows.
+
+A field's type, default and help are written here once; `cli_options` turns a record into click
+options and `from_cli` turns what click parsed back into the record. `None` means: not given.
+"""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import click
+
+from ..errors import UserError
+
+Record = TypeVar("Record")
+
+
+def _says(help: str, *flags: str, metavar: str | None = None) -> dict[str, Any]:
+    return {"help": help, "flags": flags, "metavar": metavar}
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How the clip becomes motion and passes."""
+
+    fov: float | None = field(
+        default=None,
+        metadata=_says(
+            "Vertical field of view of the source camera in degrees, where it is known."
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        if self.fov is not None and not 5 <= self.fov <= 120:
+            raise UserError(f"--fov is {self.fov:g}: give the vertical angle, 5 to 120 degrees.")
+
+
+@dataclass(frozen=True)
+class Look:
+    """Who shall sign."""
+
+    appearance: Path | None = field(
+        default=None,
+        metadata=_says("A picture of what the signer shall look like.", metavar="IMAGE"),
+    )
+    prompt: str | None = field(
+        default=None, metadata=_says("What the signer shall look like, in words.", metavar="TEXT")
+    )
+    background: str | None = field(
+        default=None, metadata=_says("Colour behind the signer, as #rrggbb.", metavar="COLOUR")
+    )
+    seed: int = field(
+        default=0,
+        metadata=_says("Another seed is another signer where picture and words are silent."),
+    )
+
+    def __post_init__(self) -> None:
+        if self.prompt is not None and not self.prompt.strip():
+            raise UserError("The prompt is empty: describe the signer, or leave --prompt out.")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"--seed is {self.seed}: give a whole number from 0 to 4294967295.")
+
+
+@dataclass(frozen=True)
+class Painting:
+    """How the frames are generated."""
+
+    model: str = field(
+        default="auto",
+        metadata=_says("auto, mini, sd15, a folder, or a hub id (owner/name).", metavar="MODEL"),
+    )
+    strength: float | None = field(
+        default=None,
+        metadata=_says("0 keeps the render, 1 starts from pure noise; each model has its default."),
+    )
+    enhance: Literal["warp", "off"] = field(
+        default="warp", metadata=_says("How the face is brought to the source's expression.")
+    )
+
+    def __post_init__(self) -> None:
+        if not self.model.strip():
+            raise UserError("The model has no name: give auto, mini, sd15, a folder or a hub id.")
+        if self.strength is not None and not 0 <= self.strength <= 1:
+            raise UserError(f"--strength is {self.strength:g}: give a number from 0 to 1.")
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the run itself goes."""
+
+    quiet: bool = field(default=False, metadata=_says("No progress.", "-q"))
+    force: bool = field(
+        default=False, metadata=_says("Run every stage again, also the unchanged ones.")
+    )
+    debug: bool = field(
+        default=False, metadata=_says("Show the libraries' own messages and whole tracebacks.")
+    )
+
+
+def cli_options(*records: type) -> Callable[[Callable], Callable]:
+    """A decorator that gives a click command the options of `records`, in their order."""
+
+    def decorate(command: Callable) -> Callable:
+        for record in reversed(records):
+            for option in reversed(_click_options(record)):
+                command = option(command)
+        return command
+
+    return decorate
+
+
+def from_cli(record: type[Record], values: Mapping[str, Any]) -> Record:
+    """Build `record` from the values that click parsed; the values of other records stay out.
+
+    Raises:
+        UserError: a value that the record refuses.
+    """
+    return record(**{f.name: values[f.name] for f in fields(record)})  # type: ignore[arg-type]
+
+
+def _click_options(record: type) -> list[Callable]:
+    hints = get_type_hints(record)
+    return [_click_option(f.name, hints[f.name], f) for f in fields(record)]
+
+
+def _click_option(name: str, hint: Any, field_: Any) -> Callable:
+    assert field_.default is not MISSING
+    names = ["--" + name.replace("_", "-"), *field_.metadata["flags"]]
+    if hint is bool:
+        return click.option(*names, name, is_flag=True, help=field_.metadata["help"])
+    return click.option(
+        *names,
+        name,
+        type=_click_type(hint),
+        default=field_.default,
+        show_default=field_.default is not None,
+        help=field_.metadata["help"],
+        metavar=field_.metadata["metavar"],
+    )
+
+
+def _click_type(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        (hint,) = (part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is Literal:
+        return click.Choice(get_args(hint))
+    if hint is Path:
+        return click.Path(path_type=Path)
+    return hint
