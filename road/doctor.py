@@ -105,9 +105,7 @@ def _python() -> Iterable[Finding]:
         "python",
         "ok" if fits else "missing",
         f"{platform.python_version()} on {platform.platform()}",
-        ""
-        if fits
-        else "Blender's module needs Python 3.11: make PYTHON=/path/to/python3.11 install",
+        "" if fits else "Blender's module needs 3.11: make PYTHON=/path/to/python3.11 install",
     )
 
 
@@ -149,9 +147,7 @@ def _machine() -> Iterable[Finding]:
         "free disk here",
         "ok" if enough else "optional",
         f"{free:.1f} GB",
-        ""
-        if enough
-        else f"free some space: a clip of ten seconds takes up to {_FREE_DISK_GB:g} GB",
+        "" if enough else f"free some space: ten seconds of video take up to {_FREE_DISK_GB:g} GB",
     )
 
 
@@ -219,7 +215,7 @@ def _open_body() -> Iterable[Finding]:
 
 def _models() -> Iterable[Finding]:
     from ..generate.checkpoints import MINI_FOLDER, SD15, resolve_model
-    from ..generate.hub import fetch_commands
+    from ..generate.hub import fetch_command, missing_repos
 
     mini = (MINI_FOLDER / "model_index.json").is_file()
     yield Finding(
@@ -228,12 +224,12 @@ def _models() -> Iterable[Finding]:
         f"{_folder_mb(MINI_FOLDER):.0f} MB, part of this package" if mini else "not here",
         "" if mini else "install the package again, or train it: make train-mini",
     )
-    commands = fetch_commands(SD15)
+    missing = missing_repos(SD15)
     yield Finding(
         "model sd15",
-        "optional" if commands else "ok",
-        "not on this machine" if commands else "cached",
-        "; ".join(commands),
+        "optional" if missing else "ok",
+        f"not on this machine: {', '.join(missing)}" if missing else "cached",
+        fetch_command(SD15) if missing else "",
     )
     if mini:
         yield Finding("--model auto is", "ok", resolve_model("auto")[1])

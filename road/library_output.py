@@ -15,21 +15,20 @@ from ..files import disk_errors
 
 
 @contextmanager
-def logged_to(log: Path) -> Iterator[TextIO]:
+def logged_to(log: Path | None) -> Iterator[TextIO]:
     """Append standard output and error of this process and its children to `log` meanwhile.
 
-    Yields a stream to the standard error that was, for the user's eyes.
+    Without a log both go to standard error. Yields a stream to the standard error that was, for
+    the user's eyes.
     """
-    with disk_errors(log.parent):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        file = open(log, "ab")
+    target = os.dup(2) if log is None else _opened(log)
     sys.stdout.flush()
     sys.stderr.flush()
     kept = {number: os.dup(number) for number in (1, 2)}
-    with file, os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8") as shown:
+    with os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8") as shown:
         try:
             for number in kept:
-                os.dup2(file.fileno(), number)
+                os.dup2(target, number)
             yield shown
         finally:
             sys.stdout.flush()
@@ -37,3 +36,10 @@ def logged_to(log: Path) -> Iterator[TextIO]:
             for number, former in kept.items():
                 os.dup2(former, number)
                 os.close(former)
+            os.close(target)
+
+
+def _opened(log: Path) -> int:
+    with disk_errors(log.parent):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)

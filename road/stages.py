@@ -45,7 +45,7 @@ class Stage:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """JSON values that shape the result."""
     code: tuple[str, ...] = ()
-    """Modules or folders of the package, relative to its root, whose source counts."""
+    """Glob patterns, relative to the package's root, of the modules whose source counts."""
     folder: str | None = None
     files: tuple[str, ...] = ()
 
@@ -57,6 +57,7 @@ class Outcome:
     name: str
     skipped: bool
     seconds: float
+    settings: Mapping[str, Any]
     facts: Mapping[str, Any]
 
 
@@ -88,12 +89,20 @@ class Ledger:
         outputs = [*stage.files, *([stage.folder] if stage.folder else [])]
         if not all((self.folder / name).exists() for name in outputs):
             return None
-        return Outcome(stage.name, True, record["seconds"], record["facts"])
+        return self.outcome(stage.name)
+
+    def outcome(self, name: str) -> Outcome | None:
+        """What is recorded of the stage `name`, whether it is up to date or not."""
+        record = self._records.get(name)
+        if record is None:
+            return None
+        return Outcome(name, True, record["seconds"], record["settings"], record["facts"])
 
     def store(self, outcome: Outcome, key: str) -> None:
         self._records[outcome.name] = {
             "key": key,
             "seconds": round(outcome.seconds, 3),
+            "settings": dict(outcome.settings),
             "facts": dict(outcome.facts),
         }
         write_json(self.path, self._records)
@@ -131,7 +140,8 @@ def run_stage(stage: Stage, ledger: Ledger, reporter: Reporter, force: bool = Fa
         facts = stage.action(work, progress)
         if stage.folder is not None:
             _move_folder(work, ledger.folder / stage.folder)
-    outcome = Outcome(stage.name, False, time.monotonic() - start, facts or {})
+    seconds = time.monotonic() - start
+    outcome = Outcome(stage.name, False, seconds, stage.settings, facts or {})
     ledger.store(outcome, key)
     return outcome
 
@@ -161,12 +171,10 @@ def _input_hash(path: Path) -> str:
 
 
 @cache
-def _source_hash(name: str) -> str:
-    """The hash of a module's source, or of all sources in a folder of the package."""
-    root = PACKAGE / name
-    sources = sorted(root.rglob("*.py")) if root.is_dir() else [root]
+def _source_hash(pattern: str) -> str:
+    """The hash of all the package's sources that match `pattern`."""
     digest = hashlib.sha256()
-    for source in sources:
+    for source in sorted(PACKAGE.glob(pattern)):
         digest.update(str(source.relative_to(PACKAGE)).encode())
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,146 @@
+"""The stages from rendered passes to the signer's video. See `stages` for what a stage is."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .model import Model
+from .options import Look, Painting
+from .progress import Progress
+from .retarget_stages import KEYPOINTS, PASSES
+from .stages import Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FRAMES = "frames"
+ENHANCED = "enhanced"
+SIGNER_VIDEO = "signer.mp4"
+COMPARE_VIDEO = "compare.mp4"
+_PAINT_CODE = ("generate/*.py", "render/passes.py", "render/conditioning.py")
+
+
+def paint_stage(folder: Path, look: Look, painting: Painting, model: Model, caption: str) -> Stage:
+    """Generate every frame from its passes, the appearance and the words."""
+
+    def action(work: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..generate.paint import PaintOptions, paint
+        from ..render.dress.image_file import load_appearance
+        from ..render.passes import read_pass_set
+
+        options = PaintOptions(
+            model=painting.model,
+            prompt=look.prompt or "",
+            strength=painting.strength,
+            seed=look.seed,
+        )
+        appearance = load_appearance(look.appearance) if look.appearance else None
+        return paint(read_pass_set(folder / PASSES), appearance, caption, options, work, progress)
+
+    return Stage(
+        "paint",
+        action,
+        inputs=(look.appearance,) if look.appearance else (),
+        after=("passes",),
+        settings={
+            "prompt": look.prompt,
+            "seed": look.seed,
+            "caption": caption,
+            "strength": painting.strength,
+            **model.settings,
+        },
+        code=_PAINT_CODE,
+        folder=FRAMES,
+    )
+
+
+def enhance_stage(folder: Path, painting: Painting) -> Stage:
+    """Bring the face of every painted frame to the source's expression."""
+
+    def action(work: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..generate.expression.enhance import enhance
+        from ..render.passes import read_pass_set
+
+        passes = read_pass_set(folder / PASSES)
+        reports = enhance(passes, folder / FRAMES, work, mode=painting.enhance, progress=progress)
+        return {"frames": reports}
+
+    return Stage(
+        "enhance",
+        action,
+        after=("passes", "paint"),
+        settings={"mode": painting.enhance},
+        code=("generate/expression/*.py",),
+        folder=ENHANCED,
+    )
+
+
+def video_stage(folder: Path, fps: float) -> Stage:
+    """Film the frames."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..video import write_video
+        from .compare import read_pictures
+
+        paths = frame_paths(folder / ENHANCED)
+        pictures = _counted(read_pictures(paths), len(paths), progress)
+        write_video(folder / SIGNER_VIDEO, pictures, fps)
+        return {"frames": len(paths), "fps": fps}
+
+    return Stage(
+        "video",
+        action,
+        after=("enhance",),
+        settings={"fps": fps},
+        code=("video.py",),
+        files=(SIGNER_VIDEO,),
+    )
+
+
+def compare_stage(folder: Path, clip: Path | None, fps: float) -> Stage:
+    """Show source, conditioning and signer side by side.
+
+    `clip` is the source video; without one the keypoints are drawn in its place.
+    """
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..retarget.keypoints.pose_file import read_pose
+        from ..video import read_frames, write_video
+        from .compare import draw_keypoints, overlay, read_pictures, side_by_side
+
+        paths = frame_paths(folder / ENHANCED)
+        conditioning = folder / PASSES / "conditioning"
+        sources = read_frames(clip) if clip else draw_keypoints(read_pose(folder / KEYPOINTS), 512)
+        joined = side_by_side(
+            sources,
+            overlay(
+                read_pictures(frame_paths(conditioning / "normal")),
+                read_pictures(frame_paths(conditioning / "openpose")),
+            ),
+            read_pictures(paths),
+        )
+        write_video(folder / COMPARE_VIDEO, _counted(joined, len(paths), progress), fps)
+        return {"source": "video" if clip else "keypoints"}
+
+    return Stage(
+        "compare",
+        action,
+        inputs=(clip or folder / KEYPOINTS,),
+        after=("passes", "enhance"),
+        settings={"fps": fps},
+        code=("video.py", "road/compare.py"),
+        files=(COMPARE_VIDEO,),
+    )
+
+
+def frame_paths(folder: Path) -> list[Path]:
+    """The numbered pictures of a folder in order."""
+    return sorted(folder.glob("[0-9]*.png"))
+
+
+def _counted(
+    pictures: "Iterator[np.ndarray]", total: int, progress: Progress
+) -> "Iterator[np.ndarray]":
+    for done, picture in enumerate(pictures, start=1):
+        yield picture
+        progress(done, total)

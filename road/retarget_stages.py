@@ -1,0 +1,133 @@
+"""The stages from a clip to its rendered passes. See `stages` for what a stage is."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .options import Fitting, Look
+from .progress import Progress
+from .stages import Stage
+
+KEYPOINTS = "keypoints.pose"
+MOTION = "motion.npz"
+SIGNER_RECORD = "signer_record.json"
+AVATAR = "avatar.npz"
+PASSES = "passes"
+
+
+def keypoints_stage(clip: Path) -> Stage:
+    """Find the signer's points in every frame of `clip` (a video, or a .pose file)."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..retarget.keypoints.pose_file import write_pose
+        from ..retarget.keypoints.source import load_keypoints
+
+        keypoints = load_keypoints(clip, progress)
+        write_pose(folder / KEYPOINTS, keypoints)
+        return {
+            "frames": len(keypoints.body),
+            "fps": keypoints.fps,
+            "width": keypoints.width,
+            "height": keypoints.height,
+        }
+
+    return Stage(
+        "keypoints",
+        action,
+        inputs=(clip,),
+        code=("retarget/keypoints/**/*.py", "video.py"),
+        files=(KEYPOINTS,),
+    )
+
+
+def fit_stage(folder: Path, fitting: Fitting) -> Stage:
+    """Fit one body and one camera to the points of the whole clip."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..retarget.fit.solve import FitOptions, fit_clip
+        from ..retarget.keypoints.pose_file import read_pose
+
+        keypoints = read_pose(folder / KEYPOINTS)
+        motion = fit_clip(keypoints, FitOptions(fov=fitting.fov), progress)
+        motion.save(folder / MOTION)
+        return {"body": motion.body, "frames": motion.frame_count}
+
+    return Stage(
+        "fit",
+        action,
+        inputs=(folder / KEYPOINTS,),
+        settings=asdict(fitting),
+        code=("retarget/fit/**/*.py", "retarget/body/**/*.py", "retarget/motion.py"),
+        files=(MOTION,),
+    )
+
+
+def dress_stage(look: Look) -> Stage:
+    """Choose the avatar's looks from the appearance, the words and the seed."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..render.dress.caption import describe
+        from ..render.dress.signer import signer_from
+
+        signer = signer_from(look.appearance, look.prompt, look.seed)
+        if look.background is not None:
+            signer = signer.with_changes(background=look.background)
+        signer.save(folder / SIGNER_RECORD)
+        return {"caption": describe(signer)}
+
+    return Stage(
+        "dress",
+        action,
+        inputs=(look.appearance,) if look.appearance else (),
+        settings={"prompt": look.prompt, "background": look.background, "seed": look.seed},
+        code=("render/dress/**/*.py", "render/avatar/record.py", "render/avatar/random_signer.py"),
+        files=(SIGNER_RECORD,),
+    )
+
+
+def avatar_stage(folder: Path) -> Stage:
+    """Build the dressed avatar on the fitted body."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..render.avatar.build import build_avatar
+        from ..render.avatar.record import Signer
+        from ..retarget.body.identity import betas_for
+        from ..retarget.body.load import load_body
+        from ..retarget.motion import Motion
+
+        motion = Motion.load(folder / MOTION)
+        signer = Signer.load(folder / SIGNER_RECORD)
+        body = load_body(motion.body)
+        betas = betas_for(body, signer.phenotype, motion.betas)
+        build_avatar(signer, body, betas).save(folder / AVATAR)
+        return {}
+
+    return Stage(
+        "avatar",
+        action,
+        inputs=(folder / MOTION, folder / SIGNER_RECORD),
+        code=("render/avatar/**/*.py", "retarget/body/**/*.py"),
+        files=(AVATAR,),
+    )
+
+
+def passes_stage(folder: Path) -> Stage:
+    """Render depth, normals, points and the beauty picture of every frame in Blender."""
+
+    def action(work: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..render.passes import PassOptions, render_passes
+        from ..retarget.motion import Motion
+
+        camera = Motion.load(folder / MOTION).camera
+        options = PassOptions(width=camera.width, height=camera.height)
+        render_passes(folder / MOTION, folder / AVATAR, work, options, progress)
+        return asdict(options)
+
+    return Stage(
+        "passes",
+        action,
+        inputs=(folder / MOTION, folder / AVATAR),
+        code=("render/*.py",),
+        folder=PASSES,
+    )

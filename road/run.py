@@ -1,0 +1,185 @@
+"""The road: which stages run in which order, for each of the three commands.
+
+Bad input is refused before the first stage and before anything is written.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import read_json, sha256, sweep, write_json
+from .generate_stages import (
+    COMPARE_VIDEO,
+    SIGNER_VIDEO,
+    compare_stage,
+    enhance_stage,
+    paint_stage,
+    video_stage,
+)
+from .library_output import logged_to
+from .lock import STATE_FOLDER, locked
+from .model import Model, find_model
+from .options import Fitting, Look, Painting, Running
+from .progress import Reporter, make_reporter
+from .retarget_stages import (
+    KEYPOINTS,
+    MOTION,
+    PASSES,
+    avatar_stage,
+    dress_stage,
+    fit_stage,
+    keypoints_stage,
+    passes_stage,
+)
+from .stages import Ledger, Outcome, Stage, run_stage
+
+RECORD = "signer.json"
+REPORT = "report.html"
+_LOG = "log.txt"
+_SOURCE = "source.json"
+
+
+@dataclass(frozen=True)
+class Road:
+    """One run in one folder."""
+
+    folder: Path
+    ledger: Ledger
+    reporter: Reporter
+    force: bool
+
+    def do(self, stage: Stage) -> Outcome:
+        return run_stage(stage, self.ledger, self.reporter, self.force)
+
+
+def run(
+    clip: Path, folder: Path, fitting: Fitting, look: Look, painting: Painting, running: Running
+) -> tuple[Path, ...]:
+    """Turn `clip` into `folder`/signer.mp4. Returns the paths of the results.
+
+    Raises:
+        UserError: bad input, a full disk, another run in the same folder.
+    """
+    check_clip(clip)
+    check_look(look)
+    model = find_model(painting.model)
+    with _road(folder, running) as road:
+        _retarget(road, clip, fitting)
+        caption = _dress_and_render(road, look)
+        return _generate(road, look, painting, model, caption)
+
+
+def run_retarget(
+    clip: Path, folder: Path, fitting: Fitting, look: Look, running: Running
+) -> tuple[Path, ...]:
+    """Turn `clip` into `folder`/passes. Returns the paths of the results. Raises as `run`."""
+    check_clip(clip)
+    check_look(look)
+    with _road(folder, running) as road:
+        _retarget(road, clip, fitting)
+        _dress_and_render(road, look)
+    return (folder / MOTION, folder / PASSES / "passes.json")
+
+
+def run_generate(
+    folder: Path, look: Look, painting: Painting, running: Running
+) -> tuple[Path, ...]:
+    """Dress, render and paint the motion in `folder`. Returns the results. Raises as `run`.
+
+    The avatar and its passes are made again only where the look changes them.
+    """
+    motion = folder / MOTION
+    if not motion.is_file():
+        raise UserError(f"{motion} is missing: run diffsign-retarget CLIP -o {folder} first.")
+    check_look(look)
+    model = find_model(painting.model)
+    with _road(folder, running) as road:
+        caption = _dress_and_render(road, look)
+        return _generate(road, look, painting, model, caption)
+
+
+def check_clip(clip: Path) -> None:
+    """Refuse a clip that cannot be read, before anything is made."""
+    if not clip.exists():
+        raise UserError(f"There is no file {clip}: check its name and folder.")
+    if not _is_pose(clip):
+        from ..video import probe
+
+        probe(clip)
+
+
+def check_look(look: Look) -> None:
+    """Refuse an appearance or a colour that cannot be read, before anything is made."""
+    if look.appearance is not None:
+        from ..render.dress.image_file import load_appearance
+
+        load_appearance(look.appearance)
+    if look.background is not None:
+        from ..render.avatar.record import Signer
+
+        Signer(background=look.background)
+
+
+@contextmanager
+def _road(folder: Path, running: Running) -> Iterator[Road]:
+    with locked(folder):
+        sweep(folder)
+        log = None if running.debug else folder / STATE_FOLDER / _LOG
+        with logged_to(log) as shown:
+            reporter = make_reporter(running.quiet, shown)
+            yield Road(folder, Ledger(folder), reporter, running.force)
+
+
+def _retarget(road: Road, clip: Path, fitting: Fitting) -> None:
+    road.do(keypoints_stage(clip))
+    source = {"clip": str(clip.resolve()), "sha256": sha256(clip)}
+    write_json(road.folder / STATE_FOLDER / _SOURCE, source)
+    road.do(fit_stage(road.folder, fitting))
+
+
+def _dress_and_render(road: Road, look: Look) -> str:
+    """Returns the signer's description in words."""
+    caption = road.do(dress_stage(look)).facts["caption"]
+    road.do(avatar_stage(road.folder))
+    road.do(passes_stage(road.folder))
+    return caption
+
+
+def _generate(
+    road: Road, look: Look, painting: Painting, model: Model, caption: str
+) -> tuple[Path, ...]:
+    from ..retarget.motion import Motion
+    from .record import signer_record
+    from .report import write_report
+
+    folder = road.folder
+    road.reporter.note(f"Model: {model.reason}.")
+    fps = Motion.load(folder / MOTION).fps
+    clip = source_clip(folder)
+    video = None if clip is None or _is_pose(clip) else clip
+    road.do(paint_stage(folder, look, painting, model, caption))
+    road.do(enhance_stage(folder, painting))
+    road.do(video_stage(folder, fps))
+    if video is not None or (folder / KEYPOINTS).is_file():
+        road.do(compare_stage(folder, video, fps))
+    record = signer_record(road.ledger, clip, look, model)
+    write_json(folder / RECORD, record)
+    write_report(folder, record)
+    names = (SIGNER_VIDEO, COMPARE_VIDEO, RECORD, REPORT)
+    return tuple(folder / name for name in names if (folder / name).is_file())
+
+
+def source_clip(folder: Path) -> Path | None:
+    """What the motion in `folder` came from, if it still stands where it stood, unchanged."""
+    note = folder / STATE_FOLDER / _SOURCE
+    if not note.is_file():
+        return None
+    source = read_json(note)
+    clip = Path(source["clip"])
+    return clip if clip.is_file() and sha256(clip) == source["sha256"] else None
+
+
+def _is_pose(clip: Path) -> bool:
+    return clip.suffix.lower() == ".pose"
