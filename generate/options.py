@@ -1,0 +1,139 @@
+"""What can be chosen when painting, and every choice made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import UserError
+from . import hardware, noise
+from .checkpoints import SCHEDULERS, Checkpoint
+from .prompts import compose_prompt
+from .schedule import timesteps
+
+
+@dataclass(frozen=True)
+class PaintOptions:
+    """How to paint. None means the checkpoint's default, or what suits this machine.
+
+    model: "auto", "mini", "sd15", a folder or a hub id.
+    strength: above 0, at most 1: how far from the beauty render; 1 starts from pure noise.
+    steps: UNet evaluations per frame.
+    guidance: of the text, classifier-free; 1 is off.
+    appearance_scale: weight of the appearance image; 0 is off.
+    conditioning_scales: weight of each conditioning image by kind, e.g. {"depth": 0.5}.
+    batch: frames painted at once; halved when memory runs out.
+    noise: "fixed" or "fresh" (see `noise`).
+    size: side of the square whose area the model works at, pixels.
+    scheduler: "euler", "dpm++" or "lcm" (see `schedule`).
+    device: "cuda", "mps" or "cpu"; precision: "fp32", "bf16" or "fp16".
+    """
+
+    model: str = "auto"
+    prompt: str = ""
+    negative_prompt: str | None = None
+    strength: float | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    appearance_scale: float | None = None
+    conditioning_scales: Mapping[str, float] | None = None
+    seed: int = 0
+    batch: int | None = None
+    noise: str = "fixed"
+    size: int | None = None
+    scheduler: str | None = None
+    device: str | None = None
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`PaintOptions` with every choice made: what determines the frames, given their inputs."""
+
+    prompt: str
+    negative_prompt: str
+    strength: float
+    steps: int
+    guidance: float
+    appearance_scale: float
+    conditioning_scales: dict[str, float]
+    seed: int
+    noise: str
+    size: int
+    scheduler: str
+    precision: str
+
+
+def resolve_settings(
+    options: PaintOptions,
+    checkpoint: Checkpoint,
+    caption: str = "",
+    has_appearance: bool = False,
+    precision: str | None = None,
+) -> Settings:
+    """Make every choice that `options` leaves open.
+
+    Args:
+        caption: the avatar's own description.
+        has_appearance: whether an appearance image is given.
+        precision: that of a model which is loaded already.
+
+    Raises:
+        UserError: a setting is out of range, or nothing says what the signer looks like.
+    """
+
+    def chosen(name: str) -> Any:
+        value = getattr(options, name)
+        return getattr(checkpoint.defaults, name) if value is None else value
+
+    appearance_scale = 0.0
+    if has_appearance and checkpoint.adapter is not None:
+        asked = options.appearance_scale
+        appearance_scale = checkpoint.adapter.scale if asked is None else float(asked)
+    precision = precision or options.precision
+    if precision is None:
+        precision = hardware.best_precision(options.device or hardware.best_device())
+    settings = Settings(
+        prompt=compose_prompt(options.prompt, caption, has_appearance, checkpoint.defaults),
+        negative_prompt=str(chosen("negative_prompt")),
+        strength=float(chosen("strength")),
+        steps=int(chosen("steps")),
+        guidance=float(chosen("guidance")),
+        appearance_scale=appearance_scale,
+        conditioning_scales=_conditioning_scales(options, checkpoint),
+        seed=options.seed,
+        noise=options.noise,
+        size=int(chosen("size")),
+        scheduler=str(chosen("scheduler")),
+        precision=precision,
+    )
+    _check(settings, options)
+    return settings
+
+
+def _conditioning_scales(options: PaintOptions, checkpoint: Checkpoint) -> dict[str, float]:
+    scales = {net.kind: net.scale for net in checkpoint.controlnets}
+    for kind, scale in (options.conditioning_scales or {}).items():
+        if kind not in scales:
+            raise UserError(
+                f"{checkpoint.name} has no ControlNet for {kind!r}: it has {', '.join(scales)}."
+            )
+        scales[kind] = float(scale)
+    return scales
+
+
+def _check(settings: Settings, options: PaintOptions) -> None:
+    timesteps(settings.strength, settings.steps, train_steps=1000)  # refuses what is out of range
+    if settings.guidance < 1:
+        raise UserError(f"--guidance must be at least 1 (off), not {settings.guidance:g}.")
+    if settings.size < 64:
+        raise UserError(f"--size must be at least 64 pixels, not {settings.size}.")
+    if settings.seed < 0:
+        raise UserError(f"--seed must not be negative, but is {settings.seed}.")
+    if options.batch is not None and options.batch < 1:
+        raise UserError(f"--batch must be at least 1, not {options.batch}.")
+    if settings.scheduler not in SCHEDULERS:
+        raise UserError(
+            f"There is no scheduler {settings.scheduler!r}: use {', '.join(SCHEDULERS)}."
+        )
+    if settings.noise not in noise.KINDS:
+        raise UserError(f"There is no noise {settings.noise!r}: use {', '.join(noise.KINDS)}.")

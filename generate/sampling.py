@@ -1,0 +1,157 @@
+"""Paint one batch of frames with a loaded checkpoint. Importing this module loads torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..errors import UserError
+from . import noise
+from .canvas import Canvas, squared, to_frame, to_working
+from .frames import FrameInputs
+from .loading import Generator
+from .options import Settings
+from .schedule import make_scheduler, start_latents
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What guides every frame of a clip, computed once.
+
+    prompt, negative: text embeddings (1,77,D); negative is None without guidance.
+    appearance: for the IP-Adapter (1 or 2,1,D), with the empty image's first under guidance; None
+        where the checkpoint has no adapter.
+    notes: what the user should know, e.g. words that did not fit.
+    """
+
+    prompt: torch.Tensor
+    negative: torch.Tensor | None
+    appearance: torch.Tensor | None
+    notes: tuple[str, ...]
+
+
+@torch.no_grad()
+def embed_guidance(
+    generator: Generator, settings: Settings, appearance: "Image.Image | None"
+) -> Guidance:
+    """Embed the texts and the appearance image, and set the appearance's weight in the UNet.
+
+    Without an image the adapter stays at weight zero, where its layers do nothing at all.
+    """
+    pipeline = generator.pipeline
+    guided = settings.guidance > 1
+    prompt, negative = pipeline.encode_prompt(
+        settings.prompt, generator.device, 1, guided, settings.negative_prompt
+    )
+    embedded = None
+    if generator.checkpoint.adapter is not None:
+        image = squared(appearance) if appearance is not None else _nothing()
+        pipeline.set_ip_adapter_scale(settings.appearance_scale)
+        (embedded,) = pipeline.prepare_ip_adapter_image_embeds(
+            image, None, generator.device, 1, guided
+        )
+    notes = _unread_words(pipeline.tokenizer, settings.prompt)
+    return Guidance(prompt, negative if guided else None, embedded, notes)
+
+
+@torch.no_grad()
+def paint_frames(
+    generator: Generator,
+    settings: Settings,
+    guidance: Guidance,
+    canvas: Canvas,
+    frames: Sequence[int],
+    inputs: Sequence[FrameInputs],
+) -> list[np.ndarray]:
+    """Paint a batch: for each frame (H,W,3) uint8 of the frame's own size.
+
+    A frame comes out the same (to rounding) in whatever batch it is painted.
+
+    Args:
+        frames: the frames' numbers; they choose the noise.
+        inputs: their images, of the frame's size.
+
+    Raises:
+        UserError: the model's numbers overflowed.
+    """
+    pipeline, count = generator.pipeline, len(frames)
+    scheduler = make_scheduler(settings.scheduler, pipeline.scheduler.config)
+    pipeline.scheduler = scheduler
+    pipeline.get_timesteps(settings.steps, settings.strength, generator.device)
+
+    beauty = _tensor(canvas, [item.beauty for item in inputs])
+    render = pipeline.encode_images(beauty)
+    shape = (render.shape[1], render.shape[2], render.shape[3])
+    start = noise.clip_noise(settings.noise, settings.seed, frames, shape)
+    latents = start_latents(
+        scheduler, settings.strength, render, torch.from_numpy(start).to(render)
+    )
+    latents = pipeline(
+        image=beauty,
+        latents=latents,
+        control_image=[
+            _tensor(canvas, [item.conditioning[kind] for item in inputs])
+            for kind in generator.kinds
+        ],
+        strength=settings.strength,
+        num_inference_steps=settings.steps,
+        guidance_scale=settings.guidance,
+        controlnet_conditioning_scale=[
+            settings.conditioning_scales[kind] for kind in generator.kinds
+        ],
+        prompt_embeds=guidance.prompt.repeat(count, 1, 1),
+        negative_prompt_embeds=_repeated(guidance.negative, count),
+        ip_adapter_image_embeds=None if guidance.appearance is None else [guidance.appearance],
+        generator=_random_sources(settings, frames),
+        output_type="latent",
+    ).images
+    if not torch.isfinite(latents).all():
+        raise UserError(
+            f"{generator.checkpoint.name} gave values that are not numbers in "
+            f"{settings.precision}: run again with --precision fp32."
+        )
+    # One by one: the decoder needs the most memory of all, and gains nothing from batches.
+    images = [pipeline.decode_latents(latents[i : i + 1])[0] for i in range(count)]
+    return [to_frame(canvas, _pixels(image)) for image in images]
+
+
+def _tensor(canvas: Canvas, images: list[np.ndarray]) -> torch.Tensor:
+    """Frames (H,W,3) uint8 as working images (B,3,H',W') float32 in 0..1."""
+    stacked = np.stack([to_working(canvas, image) for image in images])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 255
+
+
+def _pixels(image: torch.Tensor) -> np.ndarray:
+    """(3,H,W) in 0..1 as (H,W,3) uint8."""
+    return (image * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def _repeated(embedding: torch.Tensor | None, count: int) -> torch.Tensor | None:
+    return None if embedding is None else embedding.repeat(count, 1, 1)
+
+
+def _random_sources(settings: Settings, frames: Sequence[int]) -> list[torch.Generator]:
+    """One source per frame for schedulers that draw noise between steps."""
+    keys = noise.keys(settings.noise, settings.seed, frames)
+    seeds = [int(np.random.default_rng([*key, 1]).integers(2**62)) for key in keys]
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def _nothing() -> "Image.Image":
+    from PIL import Image
+
+    return Image.new("RGB", (64, 64))
+
+
+def _unread_words(tokenizer: Any, prompt: str) -> tuple[str, ...]:
+    tokens = tokenizer(prompt, truncation=False).input_ids
+    limit = tokenizer.model_max_length
+    if len(tokens) <= limit:
+        return ()
+    lost = tokenizer.decode(tokens[limit - 1 : -1]).strip()
+    return (f"The model reads {limit - 2} tokens of the prompt, so this was not read: {lost}",)
