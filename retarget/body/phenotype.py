@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .model import Body
 from ...errors import UserError
+from .model import Body
 
 VARIATIONS: dict[str, tuple[float, ...]] = {
     "gender": (0.0, 1.0),
