@@ -23,6 +23,7 @@ from .lock import STATE_FOLDER
 from .progress import Progress, Reporter
 
 PACKAGE = Path(__file__).parents[1]
+_FIELDS = {"key", "seconds", "settings", "facts"}
 
 Action = Callable[[Path, Progress], Mapping[str, Any] | None]
 
@@ -160,7 +161,9 @@ def _read_records(path: Path) -> dict[str, dict[str, Any]]:
         records = read_json(path)
     except UserError:
         return {}
-    return records if isinstance(records, dict) else {}
+    if not isinstance(records, dict):
+        return {}
+    return {name: r for name, r in records.items() if isinstance(r, dict) and r.keys() >= _FIELDS}
 
 
 def _input_hash(path: Path) -> str:
