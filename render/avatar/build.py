@@ -1,0 +1,45 @@
+"""From a signer's record and a body to the dressed avatar."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import UserError
+from ...retarget.body.model import Body, shape_body
+from ...retarget.body.phenotype import phenotype_betas
+from .avatar import Avatar
+from .brows import brows_draft
+from .draft import join
+from .eyes import eyes_draft, lashes_draft
+from .mouth import mouth_drafts
+from .record import Signer
+from .shape import Shape
+from .skin import skin_draft
+
+
+def build_avatar(signer: Signer, body: Body, betas: np.ndarray | None = None) -> Avatar:
+    """The dressed avatar of a signer on the open body, at rest in a T-pose.
+
+    Args:
+        signer: the looks.
+        body: the open body; its helper geometry becomes clothes.
+        betas: (B,) shape; by default that of the signer's phenotype.
+
+    Raises:
+        UserError: a body without helper geometry (the user's own SMPL-X file).
+    """
+    if "tights" not in body.group_names:
+        raise UserError(f"the avatar is built on the open body, not on {body.name!r}: --body open")
+    if betas is None:
+        betas = phenotype_betas(body, signer.phenotype)
+    vertices, joints = shape_body(body, betas)
+    shape = Shape(body, np.asarray(vertices, np.float64), np.asarray(joints, np.float64))
+
+    hidden = np.zeros(len(vertices), bool)
+    skin, skin_place = skin_draft(signer, shape, hidden)
+    eyes, eye_place = eyes_draft(signer, shape)
+    drafts = [skin, eyes, lashes_draft(signer, shape), brows_draft(signer, shape)]
+    drafts += mouth_drafts(shape)
+    count = len(skin.sheet.vertices)
+    place = np.where(eye_place >= 0, eye_place + count, skin_place)
+    return join(signer, body, joints, drafts, place)

@@ -1,0 +1,83 @@
+"""The body that one avatar is built on: its shaped vertices and the measures the parts need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ...retarget.body.model import Body
+from .sheet import normals
+
+SKIN = slice(0, 13380)
+EYES = {"left": slice(14598, 14670), "right": slice(14670, 14742)}
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """body: the open body; vertices (V,3) and joints (55,3): its rest shape, metres.
+
+    Lines such as a hem or the hairline are defined on the mean body (`mean`, `mean_joints`), so
+    that they fall on the same skin whatever the shape is.
+    """
+
+    body: Body
+    vertices: np.ndarray
+    joints: np.ndarray
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        return np.asarray(self.body.v_template, np.float64)
+
+    @cached_property
+    def mean_joints(self) -> np.ndarray:
+        return self.body.J_regressor @ self.mean
+
+    @cached_property
+    def skin_faces(self) -> np.ndarray:
+        """(F,3) triangles of the body's skin."""
+        return self.body.faces[self.body.group_faces("body")]
+
+    @cached_property
+    def skin_normals(self) -> np.ndarray:
+        """(13380,3) outward normals of the shaped skin."""
+        return normals(self.vertices[SKIN], self.skin_faces)
+
+    @cached_property
+    def skin_tree(self) -> cKDTree:
+        return cKDTree(self.vertices[SKIN])
+
+    def joint(self, name: str, mean: bool = False) -> np.ndarray:
+        """(3,) place of a joint on this shape, or on the mean body."""
+        index = self.body.joint_names.index(name)
+        return (self.mean_joints if mean else self.joints)[index]
+
+    def joint_weight(self, *prefixes: str) -> np.ndarray:
+        """(V,) skinning weight on the joints whose names start with one of the prefixes."""
+        columns = [i for i, name in enumerate(self.body.joint_names) if name.startswith(prefixes)]
+        return self.body.weights[:, columns].sum(axis=1)
+
+    def head_weight(self) -> np.ndarray:
+        """(V,) skinning weight on head, jaw and eyes."""
+        return self.joint_weight("head", "jaw", "left_eye", "right_eye")
+
+    def hand_weight(self, side: str) -> np.ndarray:
+        """(V,) skinning weight on the wrist and fingers of the "left" or "right" hand."""
+        return self.joint_weight(
+            *(f"{side}_{part}" for part in ("wrist", "index", "middle", "ring", "pinky", "thumb"))
+        )
+
+    def clearance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Signed distance (n,) of points from the skin, positive outside, and the skin's outward
+        normal there (n,3), from the four nearest skin vertices."""
+        distance, ids = self.skin_tree.query(points, k=4)
+        weight = 1 / np.maximum(distance, 1e-6)
+        weight /= weight.sum(axis=1, keepdims=True)
+        along = np.einsum(
+            "nkc,nkc->nk", points[:, None] - self.vertices[ids], self.skin_normals[ids]
+        )
+        outward = (weight[..., None] * self.skin_normals[ids]).sum(axis=1)
+        outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
+        return (weight * along).sum(axis=1), outward
