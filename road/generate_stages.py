@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .model import Model
+from .model import Model, paint_options, paint_settings
 from .options import Look, Painting
 from .progress import Progress
 from .retarget_stages import KEYPOINTS, PASSES
@@ -17,39 +17,27 @@ FRAMES = "frames"
 ENHANCED = "enhanced"
 SIGNER_VIDEO = "signer.mp4"
 COMPARE_VIDEO = "compare.mp4"
-_PAINT_CODE = ("generate/*.py", "render/passes.py", "render/conditioning.py")
 
 
 def paint_stage(folder: Path, look: Look, painting: Painting, model: Model, caption: str) -> Stage:
     """Generate every frame from its passes, the appearance and the words."""
 
     def action(work: Path, progress: Progress) -> Mapping[str, Any]:
-        from ..generate.paint import PaintOptions, paint
+        from ..generate.paint import paint
         from ..render.dress.image_file import load_appearance
         from ..render.passes import read_pass_set
 
-        options = PaintOptions(
-            model=painting.model,
-            prompt=look.prompt or "",
-            strength=painting.strength,
-            seed=look.seed,
-        )
+        passes = read_pass_set(folder / PASSES)
         appearance = load_appearance(look.appearance) if look.appearance else None
-        return paint(read_pass_set(folder / PASSES), appearance, caption, options, work, progress)
+        return paint(passes, appearance, caption, paint_options(look, painting), work, progress)
 
     return Stage(
         "paint",
         action,
         inputs=(look.appearance,) if look.appearance else (),
         after=("passes",),
-        settings={
-            "prompt": look.prompt,
-            "seed": look.seed,
-            "caption": caption,
-            "strength": painting.strength,
-            **model.settings,
-        },
-        code=_PAINT_CODE,
+        settings=paint_settings(look, painting, model, caption),
+        code=("generate/*.py",),
         folder=FRAMES,
     )
 

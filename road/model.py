@@ -1,16 +1,13 @@
-"""The model of a run: chosen, found and hashed before the first stage begins."""
+"""The model of a run: chosen, found and hashed, and its settings made, before the first stage."""
 
-import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import sha256
+from .options import Look, Painting
 
 if TYPE_CHECKING:
-    from ..generate.checkpoints import Checkpoint, Source
-
-_BLOB = re.compile("[0-9a-f]{64}")
+    from ..generate.checkpoints import Checkpoint
+    from ..generate.options import PaintOptions
 
 
 @dataclass(frozen=True)
@@ -21,44 +18,45 @@ class Model:
     reason: str
     hashes: dict[str, str]
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What identifies this model wherever it lies; JSON values, no paths of this machine."""
-        nets = self.checkpoint.controlnets
-        return {
-            "model": self.checkpoint.name,
-            "base": _public_name(self.checkpoint.base),
-            "controlnets": [[net.kind, _public_name(net.source), net.scale] for net in nets],
-            "defaults": asdict(self.checkpoint.defaults),
-            "weights": self.hashes,
-        }
 
-
-def find_model(name: str) -> Model:
-    """The model that `name` stands for, with its weights on this machine.
+def find_model(look: Look, painting: Painting) -> Model:
+    """The model that `painting` names, with its weights on this machine.
 
     Raises:
-        UserError: there is no such model, or its weights are neither here nor to be had.
+        UserError: there is no such model, its weights are neither here nor to be had, or a
+            setting is out of its range.
     """
     from ..generate.checkpoints import resolve_model
-    from ..generate.hub import locate
-    from ..generate.layout import all_parts, weight_file
+    from ..generate.loading import model_hashes
 
-    checkpoint, reason = resolve_model(name)
-    folders = locate(checkpoint)
-    files = {part: weight_file(folders[part], what) for part, what in all_parts(checkpoint).items()}
-    if checkpoint.adapter is not None:
-        source = checkpoint.adapter.source
-        files["adapter"] = folders["adapter"] / source.subfolder / checkpoint.adapter.weights
-    hashes = {part: _hash(file) for part, file in files.items() if file is not None}
-    return Model(checkpoint, reason, hashes)
+    checkpoint, reason = resolve_model(painting.model)
+    model = Model(checkpoint, reason, model_hashes(checkpoint))
+    paint_settings(look, painting, model, caption="a signer")
+    return model
 
 
-def _hash(file: Path) -> str:
-    # The hub's cache names large files by their SHA-256, which spares reading gigabytes.
-    target = file.resolve()
-    return target.name if _BLOB.fullmatch(target.name) else sha256(target)
+def paint_options(look: Look, painting: Painting) -> "PaintOptions":
+    """What the painter is asked for."""
+    from ..generate.options import PaintOptions
+
+    return PaintOptions(
+        model=painting.model,
+        prompt=look.prompt or "",
+        negative_prompt=painting.negative_prompt,
+        strength=painting.strength,
+        steps=painting.steps,
+        guidance=painting.guidance,
+        appearance_scale=painting.appearance_scale,
+        size=painting.size,
+        seed=look.seed,
+    )
 
 
-def _public_name(source: "Source") -> str:
-    return Path(source.repo).name if source.is_folder else source.repo
+def paint_settings(look: Look, painting: Painting, model: Model, caption: str) -> dict[str, Any]:
+    """Everything that shapes the painted frames beside their passes, as JSON values."""
+    from ..generate.options import resolve_settings
+
+    options = paint_options(look, painting)
+    has_appearance = look.appearance is not None
+    settings = resolve_settings(options, model.checkpoint, caption, has_appearance)
+    return {"model": model.checkpoint.name, "weights": model.hashes, **asdict(settings)}

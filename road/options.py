@@ -73,17 +73,29 @@ class Painting:
     )
     strength: float | None = field(
         default=None,
-        metadata=_says("0 keeps the render, 1 starts from pure noise; each model has its default."),
+        metadata=_says(
+            "Near 0 stays at the render, 1 starts from noise; each model has its default."
+        ),
+    )
+    steps: int | None = field(
+        default=None, metadata=_says("Evaluations of the model per frame; each has its default.")
+    )
+    guidance: float | None = field(
+        default=None, metadata=_says("How strictly the words are followed; 1 is off.")
+    )
+    appearance_scale: float | None = field(
+        default=None, metadata=_says("Weight of the appearance image in painting; 0 is off.")
+    )
+    negative_prompt: str | None = field(
+        default=None, metadata=_says("What the frames shall not look like.", metavar="TEXT")
+    )
+    size: int | None = field(
+        default=None,
+        metadata=_says("The model works at the area of a square of this side, in pixels."),
     )
     enhance: Literal["warp", "off"] = field(
         default="warp", metadata=_says("How the face is brought to the source's expression.")
     )
-
-    def __post_init__(self) -> None:
-        if not self.model.strip():
-            raise UserError("The model has no name: give auto, mini, sd15, a folder or a hub id.")
-        if self.strength is not None and not 0 <= self.strength <= 1:
-            raise UserError(f"--strength is {self.strength:g}: give a number from 0 to 1.")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def signer_record(ledger: Ledger, clip: Path | None, look: Look, model: Model) -
         "appearance": _file(look.appearance),
         "prompt": look.prompt,
         "seed": look.seed,
-        "model": model.settings,
+        "model": {"name": model.checkpoint.name, "weights": model.hashes},
         "signer": read_json(ledger.folder / SIGNER_RECORD),
         "stages": [
             {

@@ -101,7 +101,7 @@ def _summary(record: Mapping[str, Any], stages: Mapping[str, Any]) -> str:
     film = stages.get("video", {}).get("facts", {})
     seconds = format_seconds(sum(stage["seconds"] for stage in record["stages"]))
     frames = f"{film['frames']} frames at {film['fps']:g} a second, " if film else ""
-    return f"{frames}painted by {record['model']['model']}, all stages in {seconds}."
+    return f"{frames}painted by {record['model']['name']}, all stages in {seconds}."
 
 
 def _times(stages: Sequence[Mapping[str, Any]]) -> list[Row]:

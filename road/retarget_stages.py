@@ -114,20 +114,21 @@ def avatar_stage(folder: Path) -> Stage:
 
 def passes_stage(folder: Path) -> Stage:
     """Render depth, normals, points and the beauty picture of every frame in Blender."""
+    from ..render.passes import PassOptions
+
+    options = PassOptions()
 
     def action(work: Path, progress: Progress) -> Mapping[str, Any]:
-        from ..render.passes import PassOptions, render_passes
-        from ..retarget.motion import Motion
+        from ..render.passes import render_passes
 
-        camera = Motion.load(folder / MOTION).camera
-        options = PassOptions(width=camera.width, height=camera.height)
         render_passes(folder / MOTION, folder / AVATAR, work, options, progress)
-        return asdict(options)
+        return {}
 
     return Stage(
         "passes",
         action,
         inputs=(folder / MOTION, folder / AVATAR),
+        settings=asdict(options),
         code=("render/*.py",),
         folder=PASSES,
     )

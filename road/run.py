@@ -64,7 +64,7 @@ def run(
     """
     check_clip(clip)
     check_look(look)
-    model = find_model(painting.model)
+    model = find_model(look, painting)
     with _road(folder, running) as road:
         _retarget(road, clip, fitting)
         caption = _dress_and_render(road, look)
@@ -94,7 +94,7 @@ def run_generate(
     if not motion.is_file():
         raise UserError(f"{motion} is missing: run diffsign-retarget CLIP -o {folder} first.")
     check_look(look)
-    model = find_model(painting.model)
+    model = find_model(look, painting)
     with _road(folder, running) as road:
         caption = _dress_and_render(road, look)
         return _generate(road, look, painting, model, caption)

@@ -111,7 +111,7 @@ def test_stage_follows_the_folder_before_it(tmp_path):
 
 def test_interrupted_folder_goes_on_and_keeps_the_former_result(tmp_path):
     do(tmp_path, frames_stage(3, "red"))
-    log = []
+    log: list[int] = []
     with pytest.raises(KeyboardInterrupt):
         do(tmp_path, frames_stage(5, "blue", stop_after=2, log=log))
     assert log == [0, 1]
@@ -132,7 +132,7 @@ def test_frames_of_other_settings_never_mix(tmp_path):
 
 
 def test_force_starts_a_folder_from_nothing(tmp_path):
-    log = []
+    log: list[int] = []
     with pytest.raises(KeyboardInterrupt):
         do(tmp_path, frames_stage(3, stop_after=2, log=log))
     do(tmp_path, frames_stage(3, log=log), force=True)
@@ -228,7 +228,7 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
         text=True,
     )
     try:
-        assert holder.stdout.readline() == "held\n"
+        assert holder.stdout and holder.stdout.readline() == "held\n"
         refused = pytest.raises(UserError, match=f"process {holder.pid}")
         with refused, locked(tmp_path):
             pass
