@@ -1,0 +1,172 @@
+"""One frame through Cycles: the data layers, and the picture. Runs inside Blender.
+
+What Cycles does to each layer (read in its source, and tested): depth, position, object and
+material index are written by a pixel's first sample alone; normal, UV and motion are averaged over
+the samples. Antialiasing would therefore move the first group off the pixel's centre and smear the
+second over edges. So a frame is rendered twice from one prepared scene: once with one sample
+through the pixel's centre, for data, and once with antialiasing, for the picture.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .camera import VIEW_FROM_WORLD, WORLD_FROM_CAMERA
+
+CENTRE_FILTER_PIXELS = 0.01
+PICTURE_FILTER_PIXELS = 1.3
+FAR_AWAY_METRES = 1e9
+VIEW_LAYER = "ViewLayer"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """samples per pixel; denoise with OpenImageDenoise; bounces of light between surfaces."""
+
+    samples: int
+    denoise: bool = True
+    bounces: int = 1
+
+
+def prepare(scene: Any, threads: int | None = None) -> None:
+    """Set Cycles up once for a scene: CPU, persistent data, all layers, linear EXR out."""
+    scene.render.engine = "CYCLES"
+    scene.view_layers[0].name = VIEW_LAYER
+    cycles = scene.cycles
+    cycles.device = "CPU"
+    cycles.use_adaptive_sampling = False
+    cycles.use_preview_denoising = False
+    cycles.transparent_max_bounces = 6
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.sample_clamp_indirect = 4.0
+    render = scene.render
+    render.use_persistent_data = True
+    render.use_motion_blur = False
+    render.use_compositing = render.use_sequencer = False
+    render.film_transparent = True  # the background is put behind by `composite`
+    cycles.use_light_tree = False  # a few lamps: sampling them in turn is cheaper
+    render.threads_mode = "FIXED"
+    render.threads = threads or os.cpu_count() or 1
+    scene.view_settings.view_transform = "Standard"
+    scene.view_settings.look = "None"
+    image = render.image_settings
+    image.file_format = "OPEN_EXR_MULTILAYER"
+    image.color_depth = "32"
+    image.exr_codec = "NONE"
+
+
+@contextmanager
+def _data_settings(scene: Any) -> Iterator[None]:
+    """One sample through the centre of each pixel and every layer on; the picture's after."""
+    layer = scene.view_layers[0]
+    passes = ("z", "vector", "normal", "uv", "position", "object_index", "material_index")
+    cycles = scene.cycles
+    cycles.samples = 1
+    cycles.use_denoising = False
+    cycles.max_bounces = 0
+    cycles.pixel_filter_type = "BOX"
+    cycles.filter_width = CENTRE_FILTER_PIXELS
+    scene.render.filter_size = CENTRE_FILTER_PIXELS
+    for name in passes:
+        setattr(layer, f"use_pass_{name}", True)
+    try:
+        yield
+    finally:
+        for name in passes:
+            setattr(layer, f"use_pass_{name}", False)
+
+
+def render_data(scene: Any, frame: int, scratch: Path) -> dict[str, np.ndarray]:
+    """The data layers of one frame, in the conventions of `pass_set`.
+
+    Returns:
+        depth (H,W) metres along the camera's z, inf on the background; normal (H,W,3) camera
+        space, x right, y up, z to the viewer; position (H,W,3) metres in the camera's frame;
+        uv (H,W,2); motion (H,W,4) pixels, x right, y down: where the point was in the frame
+        before minus where it is, then where it will be minus where it is; object and part (H,W).
+        All float32; all 0 on the background but depth.
+    """
+    with _data_settings(scene):
+        raw = _render(scene, frame, scratch)
+    depth = raw["Depth"][..., 0]
+    seen = depth < FAR_AWAY_METRES
+    mask = seen[..., None]
+    vector = raw["Vector"]
+    return {
+        "depth": np.where(seen, depth, np.inf).astype(np.float32),
+        "normal": np.where(mask, raw["Normal"] @ VIEW_FROM_WORLD.T, 0).astype(np.float32),
+        "position": np.where(mask, raw["Position"] @ WORLD_FROM_CAMERA, 0).astype(np.float32),
+        "uv": np.where(mask, raw["UV"][..., :2], 0).astype(np.float32),
+        "motion": np.where(mask, vector * [1, -1, -1, 1], 0).astype(np.float32),
+        "object": np.where(seen, raw["IndexOB"][..., 0], 0).astype(np.float32),
+        "part": np.where(seen, raw["IndexMA"][..., 0], 0).astype(np.float32),
+    }
+
+
+def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> np.ndarray:
+    """The picture (H, W, 4) float32: linear RGB times coverage, and coverage, antialiased."""
+    cycles = scene.cycles
+    cycles.samples = quality.samples
+    cycles.max_bounces = cycles.diffuse_bounces = quality.bounces
+    cycles.glossy_bounces = quality.bounces
+    cycles.pixel_filter_type = "BLACKMAN_HARRIS"
+    cycles.filter_width = PICTURE_FILTER_PIXELS
+    cycles.use_denoising = quality.denoise
+    if quality.denoise:
+        cycles.denoiser = "OPENIMAGEDENOISE"
+        cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
+        cycles.denoising_prefilter = "FAST"
+        cycles.denoising_quality = "FAST"
+    return _render(scene, frame, scratch)["Combined"]
+
+
+def composite(picture: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Linear RGB (H, W, 3) of a picture (H, W, 4) over a background, (3,) or (H, W, 3) linear."""
+    coverage = np.clip(picture[..., 3:], 0.0, 1.0)
+    return (picture[..., :3] + (1.0 - coverage) * background).astype(np.float32)
+
+
+def _render(scene: Any, frame: int, scratch: Path) -> dict[str, np.ndarray]:
+    """Render one frame to a multilayer EXR in `scratch`, read it, and delete it."""
+    import bpy
+
+    if scene.frame_current != frame:
+        scene.frame_set(frame)
+    path = scratch / "render.exr"
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    try:
+        return _read_layers(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+_ORDER = {"R": 0, "G": 1, "B": 2, "A": 3, "X": 0, "Y": 1, "Z": 2, "W": 3, "U": 0, "V": 1}
+
+
+def _read_layers(path: Path) -> dict[str, np.ndarray]:
+    """Every pass of a multilayer EXR by Blender's name, (H, W, channels) float32."""
+    import OpenImageIO as oiio
+
+    source = oiio.ImageInput.open(str(path))
+    if source is None:
+        raise RuntimeError(f"Blender wrote no picture: {oiio.geterror()}")
+    names = source.spec().channelnames
+    pixels = source.read_image("float")
+    source.close()
+    if pixels is None:
+        raise RuntimeError(f"Blender's picture cannot be read: {source.geterror()}")
+    grouped: dict[str, list[tuple[int, int]]] = {}
+    for channel, name in enumerate(names):
+        layer, part, letter = name.split(".")
+        if layer == VIEW_LAYER:
+            place = 2 if part == "UV" and letter == "A" else _ORDER[letter.upper()]
+            grouped.setdefault(part, []).append((place, channel))
+    return {part: pixels[..., [c for _, c in sorted(found)]] for part, found in grouped.items()}

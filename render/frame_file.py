@@ -1,0 +1,123 @@
+"""One frame's layers in one compressed multi-channel EXR, written whole or not at all.
+
+Channels are named `layer.channel`. Picture and directions are half floats, lengths and pixels are
+full floats. The file carries the hash of the job that made it, so that a later run knows its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError
+from ..files import atomic_path
+
+JOB_ATTRIBUTE = "diffsign:job"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """channels of the EXR, their storage, and what the numbers mean."""
+
+    channels: tuple[str, ...]
+    storage: str
+    meaning: str
+
+
+LAYERS: dict[str, Layer] = {
+    "beauty": Layer(
+        ("R", "G", "B"), "half", "linear RGB (Rec. 709 primaries), antialiased, over the background"
+    ),
+    "coverage": Layer(("A",), "half", "share of the pixel that the signer covers, 0 to 1"),
+    "depth": Layer(("Z",), "float", "metres along the camera's z; infinite on the background"),
+    "normal": Layer(
+        ("X", "Y", "Z"), "half", "unit, camera space: x right, y up, z to the viewer; 0 background"
+    ),
+    "uv": Layer(("U", "V"), "float", "surface coordinates of the piece; 0 background or no uv"),
+    "motion": Layer(
+        ("prevX", "prevY", "nextX", "nextY"),
+        "float",
+        "pixels, x right, y down: the point's place in the frame before minus here, then its "
+        "place in the frame after minus here; 0 background and beyond the clip's ends",
+    ),
+    "object": Layer(("V",), "half", "object index of the piece (see objects); 0 background"),
+    "part": Layer(("V",), "half", "index into parts; 0 background"),
+}
+
+
+def write_frame(path: Path, layers: Mapping[str, np.ndarray], job: str) -> None:
+    """Write every layer of LAYERS, each (H, W) or (H, W, channels), atomically."""
+    import OpenImageIO as oiio
+
+    names, storages, planes = [], [], []
+    for name, layer in LAYERS.items():
+        values = np.asarray(layers[name], np.float32)
+        planes.append(values.reshape(*values.shape[:2], len(layer.channels)))
+        names += [f"{name}.{channel}" for channel in layer.channels]
+        storages += [layer.storage] * len(layer.channels)
+    pixels = np.ascontiguousarray(np.concatenate(planes, axis=2))
+    height, width, count = pixels.shape
+    spec = oiio.ImageSpec(width, height, count, "float")
+    spec.channelnames = tuple(names)
+    spec.channelformats = tuple(oiio.TypeDesc(storage) for storage in storages)
+    spec.attribute("compression", "zip")
+    spec.attribute(JOB_ATTRIBUTE, job)
+    with atomic_path(path) as partial:
+        target = oiio.ImageOutput.create(str(partial))
+        if not (
+            target
+            and target.open(str(partial), spec)
+            and target.write_image(pixels)
+            and target.close()
+        ):
+            detail = target.geterror() if target else oiio.geterror()
+            raise OSError(f"could not write {path}: {detail}")
+
+
+def read_frame(path: Path, wanted: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """The wanted layers of a frame file (all where None), float32 but object and part: int32.
+
+    Raises:
+        UserError: the file is missing or broken.
+    """
+    import OpenImageIO as oiio
+
+    source = oiio.ImageInput.open(str(path))
+    if source is None:
+        raise UserError(f"There is no readable frame at {path}; run the passes stage again.")
+    channels = {name: index for index, name in enumerate(source.spec().channelnames)}
+    chosen = list(LAYERS if wanted is None else wanted)
+    try:
+        indices = [channels[f"{name}.{c}"] for name in chosen for c in LAYERS[name].channels]
+    except KeyError as error:
+        raise UserError(f"{path} has no layer {error}; run the passes stage again.") from None
+    first, last = min(indices), max(indices) + 1
+    pixels = source.read_image(0, 0, first, last, "float")
+    source.close()
+    if pixels is None:
+        raise UserError(f"{path} is damaged; remove it and run the passes stage again.")
+    found = {}
+    for name in chosen:
+        layer = LAYERS[name]
+        own = [channels[f"{name}.{c}"] - first for c in layer.channels]
+        values = pixels[..., own[0]] if len(own) == 1 else pixels[..., own]
+        found[name] = values.astype(np.int32) if name in ("object", "part") else values
+    return found
+
+
+def frame_job(path: Path) -> str | None:
+    """The hash of the job that wrote the file; None where there is no such file."""
+    import OpenImageIO as oiio
+
+    if not path.is_file():
+        return None
+    source = oiio.ImageInput.open(str(path))
+    if source is None:
+        oiio.geterror()
+        return None
+    job = source.spec().getattribute(JOB_ATTRIBUTE)
+    source.close()
+    return job if isinstance(job, str) else None

@@ -1,0 +1,38 @@
+"""Where an avatar's vertices are in every frame, in plain numpy: the witness of Blender's rig."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..retarget.body.model import joint_transforms
+from .avatar.avatar import Avatar
+
+
+def pose_avatar(
+    avatar: Avatar,
+    poses: np.ndarray,
+    trans: np.ndarray,
+    facial_actions: np.ndarray,
+    ids: np.ndarray | None = None,
+) -> np.ndarray:
+    """Posed vertices (T, N, 3) float32, in the frame of `trans` (the camera's, metres).
+
+    Args:
+        poses: (T, 165) axis-angle. trans: (T, 3). facial_actions: (T, 52).
+        ids: the vertices wanted (N of them); all where None.
+    """
+    ids = np.arange(len(avatar.vertices)) if ids is None else ids
+    weights = avatar.weights[ids]
+    rotations, positions = joint_transforms(avatar.joints, poses, trans, tuple(avatar.parents))
+    offsets = positions - (rotations @ avatar.joints[..., None])[..., 0]
+    posed = np.empty((len(poses), len(ids), 3), np.float32)
+    for frame, actions in enumerate(facial_actions):
+        rest = avatar.with_actions(actions)[ids]
+        blended = (weights @ rotations[frame].reshape(-1, 9)).reshape(-1, 3, 3)
+        posed[frame] = (blended @ rest[..., None])[..., 0] + weights @ offsets[frame]
+    return posed
+
+
+def pose_joints(avatar: Avatar, poses: np.ndarray, trans: np.ndarray) -> np.ndarray:
+    """Posed joints (T, 55, 3) in the frame of `trans`."""
+    return joint_transforms(avatar.joints, poses, trans, tuple(avatar.parents))[1]
