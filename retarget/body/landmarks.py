@@ -43,8 +43,7 @@ _POSE_JOINTS = {
     32: "right_foot",
 }
 # MediaPipe pose point -> point of the 478-point face mesh.
-_POSE_FACE = {0: 1, 1: 362, 2: 473, 3: 263, 4: 133, 5: 468, 6: 33, 9: 291, 10: 61}
-_POSE_EARS = {7: "left", 8: "right"}
+_POSE_FACE = {0: 1, 1: 362, 2: 473, 3: 263, 4: 133, 5: 468, 6: 33, 7: 454, 8: 234, 9: 291, 10: 61}
 _POSE_HEELS = {29: "left", 30: "right"}
 
 
@@ -96,6 +95,13 @@ def _put_vertices(points: PointSet, row: int, vertices: np.ndarray) -> None:
     points.vertex_weights[row] = 1 / 3
 
 
+def _put_wrist(points: PointSet, row: int, side: str) -> None:
+    """The detector sees the wrist at the crease, a fifth of the palm beyond the joint."""
+    points.joint_weights[row] = 0
+    points.joint_weights[row, INDEX[f"{side}_wrist"]] = 0.8
+    points.joint_weights[row, INDEX[f"{side}_middle1"]] = 0.2
+
+
 def _fingertip(body: Body, joint: int) -> np.ndarray:
     """The three vertices at the end of the finger whose last joint is given (open body)."""
     candidates = np.flatnonzero(body.weights[:, joint] > 0.6)
@@ -107,7 +113,7 @@ def _fingertip(body: Body, joint: int) -> np.ndarray:
 
 def _hand(body: Body, side: str) -> PointSet:
     points = _empty(21)
-    points.joint_weights[0, INDEX[f"{side}_wrist"]] = 1
+    _put_wrist(points, 0, side)
     for order, finger in enumerate(_HAND_CHAIN):
         for k in (1, 2, 3):
             points.joint_weights[4 * order + k, INDEX[f"{side}_{finger}{k}"]] = 1
@@ -133,15 +139,11 @@ def _body(body: Body, face: PointSet) -> PointSet:
     points = _empty(33)
     for row, joint in _POSE_JOINTS.items():
         points.joint_weights[row, INDEX[joint]] = 1
+    for row, side in ((15, "left"), (16, "right")):
+        _put_wrist(points, row, side)
     for row, source in _POSE_FACE.items():
         points.vertex_ids[row] = face.vertex_ids[source]
         points.vertex_weights[row] = face.vertex_weights[source]
-    head = np.flatnonzero(body.weights[: _skin_count(body), INDEX["head"]] > 0.9)
-    eye_height = (body.J_regressor @ body.v_template)[INDEX["left_eye_smplhf"], 1]
-    for row, side in _POSE_EARS.items():
-        sign = 1 if side == "left" else -1
-        level = head[np.abs(body.v_template[head, 1] - (eye_height - 0.015)) < 0.012]
-        _put_vertices(points, row, level[np.argsort(sign * body.v_template[level, 0])[-3:]])
     for row, side in _POSE_HEELS.items():
         foot = np.flatnonzero(body.weights[: _skin_count(body), INDEX[f"{side}_ankle"]] > 0.9)
         _put_vertices(points, row, foot[np.argsort(body.v_template[foot, 2])[:3]])

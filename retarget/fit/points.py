@@ -1,0 +1,93 @@
+"""The points that a fit compares: each rides on one joint, at a place that the betas set.
+
+Body and hand points of :mod:`..body.landmarks` are joints or fingertips, and the rigid part of the
+face rides on the head, so no skinning is needed while fitting: a point is a rotation and a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..body.landmarks import Landmarks, PointSet
+from ..body.model import Body
+from ..body.skeleton import INDEX, LEFT_HAND, RIGHT_HAND
+
+RIGID_FACE = (
+    1, 4, 5, 6, 8, 9, 10, 33, 48, 50, 64, 67, 109, 117, 127, 133, 151, 162, 168, 195, 197, 205,
+    263, 278, 280, 294, 297, 338, 346, 356, 362, 389, 425,
+)  # fmt: skip
+"""Face-mesh points that expressions hardly move: nose, forehead, temples, cheekbones, canthi."""
+
+_EYES = (INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"], INDEX["jaw"])
+
+
+@dataclass(frozen=True)
+class RiggedPoints:
+    """N points that ride on joints.
+
+    Attributes:
+        joint: (N,) the joint each rides on.
+        rest: (N, 3) rest place of the mean body. shapedirs: (N, 3, B) what the betas add.
+        joint_rest, joint_shapedirs: the same of the 55 joints.
+    """
+
+    joint: np.ndarray
+    rest: np.ndarray
+    shapedirs: np.ndarray
+    joint_rest: np.ndarray
+    joint_shapedirs: np.ndarray
+
+
+def _carrier(body: Body, points: PointSet, default: int | None) -> np.ndarray:
+    """The joint that moves each point most."""
+    by_vertex = (body.weights[points.vertex_ids] * points.vertex_weights[..., None]).sum(1)
+    influence = by_vertex + points.joint_weights
+    influence[:, INDEX["head"]] += influence[:, list(_EYES)].sum(1)
+    influence[:, list(_EYES)] = 0
+    carrier = influence.argmax(1)
+    return carrier if default is None else np.full_like(carrier, default)
+
+
+def rigged_points(body: Body, marks: Landmarks, beta_count: int) -> RiggedPoints:
+    """The points of a fit in the order body 33, left hand 21, right hand 21, rigid face."""
+    rigid = list(RIGID_FACE)
+    face = PointSet(
+        marks.face.vertex_ids[rigid],
+        marks.face.vertex_weights[rigid],
+        marks.face.joint_weights[rigid],
+    )
+    shapedirs = body.shapedirs[:, :, :beta_count]
+    joint_rest = body.J_regressor @ body.v_template
+    joint_shapedirs = np.einsum("jv,vdb->jdb", body.J_regressor, shapedirs)
+    carriers, rests, dirs = [], [], []
+    for points, default in (
+        (marks.body, None),
+        (marks.left_hand, None),
+        (marks.right_hand, None),
+        (face, INDEX["head"]),
+    ):
+        carriers.append(_carrier(body, points, default))
+        weights = points.vertex_weights
+        rests.append(
+            np.einsum("nk,nkd->nd", weights, body.v_template[points.vertex_ids])
+            + points.joint_weights @ joint_rest
+        )
+        dirs.append(
+            np.einsum("nk,nkdb->ndb", weights, shapedirs[points.vertex_ids])
+            + np.einsum("nj,jdb->ndb", points.joint_weights, joint_shapedirs)
+        )
+    return RiggedPoints(
+        np.concatenate(carriers),
+        np.concatenate(rests).astype(np.float32),
+        np.concatenate(dirs).astype(np.float32),
+        joint_rest.astype(np.float32),
+        joint_shapedirs.astype(np.float32),
+    )
+
+
+BODY = slice(0, 33)
+HANDS = {"left": slice(33, 54), "right": slice(54, 75)}
+FACE = slice(75, 75 + len(RIGID_FACE))
+HAND_JOINTS = {"left": LEFT_HAND, "right": RIGHT_HAND}
