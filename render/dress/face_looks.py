@@ -1,0 +1,176 @@
+"""Colours and features of a face: skin, lips, brows, eyes, beard and glasses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .face_regions import EYES, FaceRegions
+from .lab import delta_e, lab_to_hex, srgb_to_lab
+from .measured import Measured
+from .person import Person
+from .samples import trimmed_mean
+
+
+def skin_lab(face: FaceRegions, lab: np.ndarray) -> np.ndarray | None:
+    """(3,) Lab of the skin: cheeks, nose and forehead without highlights and shadows.
+
+    The median of the pixels between the 25th and 85th percentile of lightness that lie near the
+    middle one, so that strands over the forehead, spectacles and stubble do not count.
+    """
+    pixels = lab[face.skin]
+    if len(pixels) < 30:
+        return None
+    low, high = np.quantile(pixels[:, 0], [0.25, 0.85])
+    pixels = pixels[(pixels[:, 0] >= low) & (pixels[:, 0] <= high)]
+    near = delta_e(pixels, np.median(pixels, axis=0)) < 15
+    return np.median(pixels[near], axis=0) if near.any() else np.median(pixels, axis=0)
+
+
+def illumination_gain(face: FaceRegions, image: np.ndarray) -> np.ndarray:
+    """(3,) gain on linear RGB that takes some of the light's colour out of a picture.
+
+    The whites of the eyes are nearly grey; half of their cast (in the logarithm) is taken out,
+    at most 12 % per channel, and lightness is kept: small, reddish, shaded whites deserve no
+    more trust. Ones where the whites are under 12 pixels.
+    """
+    from ..avatar.colours import srgb_to_linear
+
+    whites = image[face.sclera]
+    if len(whites) < 12:
+        return np.ones(3)
+    linear = srgb_to_linear(whites / 255.0)
+    bright = linear[linear.sum(1) >= np.quantile(linear.sum(1), 0.6)].mean(axis=0)
+    # Sclera is a little yellow-pink: this is its linear colour over its green.
+    expected = np.array([1.10, 1.0, 0.94])
+    cast = np.maximum(bright, 1e-3) / max(float(bright[1]), 1e-3) / expected
+    if cast.max() / cast.min() > 2.0:
+        return np.ones(3)  # no white of an eye: paint, a lens, or coloured light
+    gain = np.clip(cast**-0.5, 0.88, 1.12)
+    return gain / float(gain @ [0.2126, 0.7152, 0.0722])
+
+
+def lip_colour(face: FaceRegions, lab: np.ndarray) -> Measured | None:
+    """The middle colour of the lips without the mouth."""
+    pixels = lab[face.lips]
+    if len(pixels) < 30:
+        return None
+    confidence = 0.7 if len(pixels) > 150 else 0.4
+    return Measured(lab_to_hex(np.median(pixels, axis=0)), confidence)
+
+
+def brow_colour(face: FaceRegions, lab: np.ndarray, skin: np.ndarray) -> Measured | None:
+    """The darker half of the brows; None where they are no darker than the skin."""
+    pixels = lab[face.brows]
+    if len(pixels) < 30:
+        return None
+    dark = pixels[pixels[:, 0] <= np.median(pixels[:, 0])]
+    colour = np.median(dark, axis=0)
+    if colour[0] > skin[0] - 6:
+        return None
+    return Measured(lab_to_hex(colour), 0.5)
+
+
+def eye_colour(face: FaceRegions, lab: np.ndarray) -> Measured | None:
+    """The iris between pupil and rim, without the catchlight; irises under 2.5 px are too small."""
+    rings = [lab[ring] for ring, radius in face.irises if radius >= 2.5 and ring.sum() >= 8]
+    if not rings:
+        return None
+    pixels = np.concatenate(rings)
+    pixels = pixels[pixels[:, 0] <= np.quantile(pixels[:, 0], 0.85)]
+    radius = max(radius for _, radius in face.irises)
+    return Measured(lab_to_hex(np.median(pixels, axis=0)), 0.7 if radius >= 4.5 else 0.4)
+
+
+def beard(face: FaceRegions, lab: np.ndarray, skin: np.ndarray) -> dict[str, Measured]:
+    """Beard and its colour, by how much darker chin, jaws and upper lip are than the cheeks.
+
+    Light from one side darkens one jaw, light from above the chin; a beard darkens upper lip
+    and chin alike, by a third and more of the skin's lightness where it is full.
+    """
+    places = (face.moustache, face.chin, *face.jaws)
+    if min(place.sum() for place in places) < 10:
+        return {}
+    darker = [1.0 - float(np.median(lab[place][:, 0])) / float(skin[0]) for place in places]
+    middle, jaws = min(darker[:2]), max(darker[2:])
+    if middle > 0.3:
+        grown_on = [place for place, dark in zip(places, darker, strict=True) if dark > 0.3]
+        colour = trimmed_mean(np.concatenate([lab[place] for place in grown_on]), 0.2)
+        return {
+            "beard": Measured("full", 0.6),
+            "beard_colour": Measured(lab_to_hex(colour), 0.5),
+        }
+    if middle > 0.14 and jaws > 0.14:
+        return {"beard": Measured("stubble", 0.4)}
+    return {"beard": Measured("none", 0.6)}
+
+
+def glasses(person: Person, face: FaceRegions, skin: np.ndarray) -> dict[str, Measured]:
+    """Glasses by their frames: lines over the nose's bridge, under the eyes and to the ears.
+
+    Profiles of lightness across those places are flat on skin and have a sharp dark dip where a
+    frame runs. The bridge, where skin is smoothest, and two of the other four places must show
+    one: thin or rimless frames are missed rather than invented. Faces under 60 pixels are not
+    judged.
+    """
+    points = person.face
+    if points is None or face.height < 60:
+        return {}
+    lab = srgb_to_lab(person.image)
+    down = -face.up
+    across = np.array([-face.up[1], face.up[0]])
+    dips, darks = [], []
+    for path in _frame_paths(points, down, across):
+        depth, colour = _dip(lab, path, 0.05 * face.width)
+        dips.append(depth)
+        darks.append(colour)
+    lines = [depth > 0.14 * skin[0] for depth in dips]
+    if not lines[0] or sum(lines) < 3:
+        return {"glasses": Measured(False, 0.5)}
+    colour = np.median([dark for dark, line in zip(darks, lines, strict=True) if line], axis=0)
+    return {
+        "glasses": Measured(True, 0.6),
+        "glasses_colour": Measured(lab_to_hex(colour), 0.4),
+    }
+
+
+def _frame_paths(points: np.ndarray, down: np.ndarray, across: np.ndarray) -> list[np.ndarray]:
+    """(N, 2) paths that a frame crosses: the bridge, below both eyes, both temples."""
+    steps = np.linspace(0, 1, 40)[:, None]
+    bridge = points[168] + (points[195] - points[168]) * (steps * 1.1 - 0.3)
+    paths = [bridge]
+    for ring, side in zip(EYES, (234, 454), strict=True):
+        eye = points[ring]
+        width = float(np.linalg.norm(eye[0] - eye[8]))
+        lid = eye[4]
+        paths.append(lid + down * width * (0.28 + 0.75 * steps))
+        temple = eye[0] + (points[side] - eye[0]) * 0.45
+        paths.append(temple + down * width * (steps - 0.75))
+    return paths
+
+
+def _dip(lab: np.ndarray, path: np.ndarray, reach: float) -> tuple[float, np.ndarray]:
+    """The deepest narrow dark dip of lightness along a path, and the colour in it.
+
+    A dip is narrow: within `reach` pixels to both sides it is lighter again.
+    """
+    height, width = lab.shape[:2]
+    x = np.clip(path[:, 0].astype(int), 0, width - 1)
+    y = np.clip(path[:, 1].astype(int), 0, height - 1)
+    light = lab[y, x, 0]
+    step = float(np.linalg.norm(path[-1] - path[0])) / (len(path) - 1)
+    span = max(2, round(2.2 * reach / max(step, 1e-6)))
+    best, at = 0.0, 0
+    for i in range(span // 2, len(path) - span // 2):
+        before = light[max(0, i - span) : i + 1].max()
+        after = light[i : i + span + 1].max()
+        depth = float(min(before, after) - light[i])
+        if depth > best:
+            best, at = depth, i
+    return best, lab[y[at], x[at]]
+
+
+def corrected(colour: str, gain: np.ndarray) -> str:
+    """A hex colour under `illumination_gain`."""
+    from ..avatar.colours import hex_to_linear, linear_to_srgb, srgb_to_hex
+
+    return srgb_to_hex(linear_to_srgb(hex_to_linear(colour) * gain))

@@ -1,0 +1,113 @@
+"""Style and length of hair by where its pixels lie around the face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .body_regions import BodyRegions, face_frame, like_skin
+from .face_regions import FaceRegions
+
+
+@dataclass(frozen=True)
+class HairExtent:
+    """Where hair is, in the face's own measures (a face is 1 wide and 1 high, centre 0).
+
+    Attributes:
+        area: hair over the face's area.
+        bare: share of the band above the face that has the skin's colour.
+        height: how far hair rises above the face mesh (0.35 is a skull with flat hair).
+        width: its greatest width.
+        beside: (right, left) share of the rows from brows to mouth with hair beside the face.
+        below: (right, left) area of hair lower than the chin.
+        lowest: lowest row; -0.5 is the chin, -1 about the shoulders.
+        knot: area of a part on top that is clearly narrower than the head.
+    """
+
+    area: float
+    bare: float
+    height: float
+    width: float
+    beside: tuple[float, float]
+    below: tuple[float, float]
+    lowest: float
+    knot: float
+
+
+def hair_extent(face: FaceRegions, body: BodyRegions, lab: np.ndarray) -> HairExtent | None:
+    """Measure where the hair lies; None where the band above the face is outside the picture."""
+    seed = lab[body.hair_seed]
+    if len(seed) < 30:
+        return None
+    skin = np.median(lab[face.skin], axis=0)
+    bare = float(((like_skin(seed, skin) < 9) & (seed[:, 0] > 0.6 * skin[0])).mean())
+    y, x = np.nonzero(body.hair)
+    if len(x) == 0:
+        return HairExtent(0.0, bare, 0.0, 0.0, (0.0, 0.0), (0.0, 0.0), 0.5, 0.0)
+    across, along = face_frame(face, x + 0.5, y + 0.5)
+    unit = 1.0 / (face.width * face.height)
+    top = float(np.quantile(along, 0.99))
+    rows = np.linspace(-0.3, 0.15, 10)
+
+    def beside(side: int) -> float:
+        near = (side * across > 0.45) & (side * across < 1.0)
+        hit = [(np.abs(along[near] - row) < 0.025).sum() > 0.02 * face.width for row in rows]
+        return float(np.mean(hit))
+
+    def below(side: int) -> float:
+        return float(((side * across > 0) & (along < -0.55)).sum() * unit)
+
+    return HairExtent(
+        area=len(x) * unit,
+        bare=bare,
+        height=top - 0.5,
+        width=float(np.quantile(across, 0.99) - np.quantile(across, 0.01)),
+        beside=(beside(-1), beside(1)),
+        below=(below(-1), below(1)),
+        lowest=float(np.quantile(along, 0.01)),
+        knot=_knot(across, along, unit),
+    )
+
+
+def _knot(across: np.ndarray, along: np.ndarray, unit: float) -> float:
+    """Area above a waist in the outline over the head: a bun on top is narrower than the head."""
+    rows = np.arange(0.55, float(along.max()), 0.04)
+    widths = np.array([_extent(across[np.abs(along - row) < 0.03]) for row in rows])
+    if len(widths) < 5:
+        return 0.0
+    for i in range(2, len(widths) - 2):
+        if widths[i] < 0.75 * widths[:i].max() and widths[i] < 0.9 * widths[i + 1 :].max():
+            return float((along > rows[i]).sum() * unit)
+    return 0.0
+
+
+def _extent(values: np.ndarray) -> float:
+    return float(np.ptp(values)) if len(values) else 0.0
+
+
+def hair_style(extent: HairExtent) -> tuple[str, float]:
+    """The style of the record nearest to an extent, and the confidence in it.
+
+    Hair tied behind the head looks like short hair from the front; both give "short", with
+    little confidence, unless a knot or a tail shows.
+    """
+    if extent.bare > 0.8 and extent.area < 0.3:
+        return "bald", 0.6
+    if extent.area < 0.05:
+        return "crop", 0.3
+    low, high = min(extent.beside), max(extent.beside)
+    below = sum(extent.below)
+    if extent.height > 0.62 and extent.width > 1.8:
+        return "afro", 0.6
+    if below > 0.06:
+        if high < 0.6 or low < 0.2:
+            return "ponytail", 0.6
+        return ("long", 0.7) if extent.lowest < -0.85 else ("bob", 0.6)
+    if extent.knot > 0.03:
+        return "bun", 0.5
+    if low > 0.5 and extent.lowest < -0.3:
+        return "bob", 0.5
+    if extent.height < 0.3:
+        return "crop", 0.4
+    return "short", 0.4
