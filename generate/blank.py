@@ -6,6 +6,7 @@ can be tried where no weights are at hand.
 
 import json
 from pathlib import Path
+from typing import Any
 
 SD15_CHANNELS = (320, 640, 1280, 1280)
 
@@ -189,14 +190,15 @@ def _in(dtype, model):  # type: ignore[no-untyped-def]
 def _write_scheduler(folder: Path) -> None:
     from diffusers import PNDMScheduler
 
-    PNDMScheduler(
+    scheduler: Any = PNDMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
         skip_prk_steps=True,
         set_alpha_to_one=False,
         steps_offset=1,
-    ).save_pretrained(folder)
+    )
+    scheduler.save_pretrained(folder)
 
 
 def _attention_layers(unet):  # type: ignore[no-untyped-def]

@@ -136,9 +136,9 @@ def resolve_model(name: str = "auto") -> tuple[Checkpoint, str]:
     if name == "sd15":
         return SD15, "sd15, as asked for"
     path = Path(name).expanduser()
-    if path.is_dir():
+    if name and path.is_dir():
         return folder_checkpoint(path), f"the checkpoint in {path}, as asked for"
-    if path.is_file():
+    if name and path.is_file():
         raise UserError(
             f"--model {name} is a single file, but a folder in diffusers layout is needed: "
             "convert it with StableDiffusionPipeline.from_single_file(...).save_pretrained(...)."
@@ -172,6 +172,8 @@ def folder_checkpoint(folder: str | Path) -> Checkpoint:
     base = Source(str(folder))
     if not controlnets and not record:
         return replace(SD15, name=name, base=base, vae=None)
+    if not controlnets:
+        raise UserError(f"{folder} has no ControlNet: name at least one in its diffsign.json.")
     defaults = _defaults(record.get("defaults", {}), note)
     adapter = _adapter(folder, record, note)
     return Checkpoint(name, base, controlnets, adapter, None, defaults)

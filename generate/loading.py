@@ -3,10 +3,11 @@
 torch, diffusers and transformers are imported when a model is loaded, not before.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UserError
 from ..files import read_json, sha256
@@ -17,19 +18,17 @@ from .layout import Part, all_parts, check_pipeline, weight_file
 from .quiet import quiet_libraries
 from .schedule import make_scheduler
 
-if TYPE_CHECKING:
-    from .pipeline import SignerPipeline
-
 
 @dataclass(frozen=True)
 class Generator:
     """A loaded checkpoint, ready to paint.
 
+    pipeline: a `pipeline.SignerPipeline` (its parts are declared at run time, hence Any).
     multiple: what both sides of a working image are divisible by, in pixels.
     """
 
     checkpoint: Checkpoint
-    pipeline: "SignerPipeline"
+    pipeline: Any
     device: str
     precision: str
     multiple: int
@@ -93,7 +92,7 @@ def _assemble(
     folders: dict[str, Path],
     parts: dict[str, Part],
     dtype: Any,
-) -> "SignerPipeline":
+) -> Any:
     import diffusers
     from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
@@ -110,7 +109,7 @@ def _assemble(
     if vae_class not in ("AutoencoderKL", "AutoencoderTiny"):
         raise UserError(f"{inside('vae')} holds a {vae_class}: an AutoencoderKL is needed.")
     adapter = checkpoint.adapter
-    pipeline = SignerPipeline(
+    pipeline: Any = SignerPipeline(
         vae=load(getattr(diffusers, vae_class), "vae"),
         text_encoder=load(CLIPTextModel, "text_encoder"),
         tokenizer=CLIPTokenizer.from_pretrained(str(inside("tokenizer")), local_files_only=True),
@@ -125,6 +124,7 @@ def _assemble(
         image_encoder=load(CLIPVisionModelWithProjection, "image_encoder") if adapter else None,
         requires_safety_checker=False,
     )
+    _check_fit(pipeline, checkpoint)
     if adapter is not None:
         _load(
             lambda: pipeline.load_ip_adapter(
@@ -137,6 +137,25 @@ def _assemble(
         )
         pipeline.unet.to(dtype)  # the adapter's layers arrive in the precision of its file
     return pipeline
+
+
+def _check_fit(pipeline: Any, checkpoint: Checkpoint) -> None:
+    """Refuse parts whose sizes do not go together, before torch does so in numbers."""
+    unet = pipeline.unet.config
+    sizes = ("cross_attention_dim", "block_out_channels", "in_channels")
+    for net, source in zip(pipeline.controlnet.nets, checkpoint.controlnets, strict=True):
+        for size in sizes:
+            theirs, ours = net.config[size], unet[size]
+            if json.dumps(theirs) != json.dumps(ours):  # lists and tuples are the same here
+                raise UserError(
+                    f"The ControlNet for {source.kind} ({source.source.repo}) does not fit "
+                    f"{checkpoint.name}: its {size} is {theirs}, the UNet's {ours}."
+                )
+    if pipeline.vae.config.latent_channels != unet["in_channels"]:
+        raise UserError(
+            f"The VAE does not fit {checkpoint.name}: it has {pipeline.vae.config.latent_channels} "
+            f"latent channels, the UNet {unet['in_channels']}."
+        )
 
 
 def _load_model(kind: Any, folder: Path, part: Part, dtype: Any) -> Any:
@@ -173,7 +192,7 @@ def _load(action: Callable[[], Any], weights: Path) -> Any:
         ) from error
 
 
-def _to_channels_last(pipeline: "SignerPipeline") -> None:
+def _to_channels_last(pipeline: Any) -> None:
     import torch
 
     # Convolutions are faster on this layout, on CPUs and on GPUs in half precision.

@@ -123,7 +123,7 @@ def _conditioning_scales(options: PaintOptions, checkpoint: Checkpoint) -> dict[
 
 def _check(settings: Settings, options: PaintOptions) -> None:
     timesteps(settings.strength, settings.steps, train_steps=1000)  # refuses what is out of range
-    if settings.guidance < 1:
+    if not settings.guidance >= 1:  # refuses NaN too
         raise UserError(f"--guidance must be at least 1 (off), not {settings.guidance:g}.")
     if settings.size < 64:
         raise UserError(f"--size must be at least 64 pixels, not {settings.size}.")
@@ -131,6 +131,9 @@ def _check(settings: Settings, options: PaintOptions) -> None:
         raise UserError(f"--seed must not be negative, but is {settings.seed}.")
     if options.batch is not None and options.batch < 1:
         raise UserError(f"--batch must be at least 1, not {options.batch}.")
+    if settings.precision not in hardware.PRECISIONS:
+        known = ", ".join(hardware.PRECISIONS)
+        raise UserError(f"There is no precision {settings.precision!r}: use {known}.")
     if settings.scheduler not in SCHEDULERS:
         raise UserError(
             f"There is no scheduler {settings.scheduler!r}: use {', '.join(SCHEDULERS)}."

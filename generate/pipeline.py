@@ -21,6 +21,11 @@ class SignerPipeline(StableDiffusionControlNetImg2ImgPipeline):
     latents whose noise is many times larger than the picture in them.
     """
 
+    unet: Any
+    controlnet: Any
+    vae: Any
+    scheduler: Any
+
     def get_timesteps(
         self, num_inference_steps: int, strength: float, device: Any
     ) -> tuple[torch.Tensor, int]:

@@ -1,0 +1,617 @@
+"""Painting on an untrained checkpoint: what each input changes, and what must not matter."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from diffsign.errors import UserError
+from diffsign.generate import noise, sampling
+from diffsign.generate.blank import SD15_CHANNELS, write_blank
+from diffsign.generate.canvas import plan_canvas, squared, to_frame, to_working
+from diffsign.generate.checkpoints import SD15, Defaults, folder_checkpoint
+from diffsign.generate.frames import frame_path, read_inputs
+from diffsign.generate.loading import Generator, load_generator
+from diffsign.generate.options import PaintOptions, resolve_settings
+from diffsign.generate.paint import paint
+from diffsign.generate.prompts import compose_prompt
+from diffsign.generate.schedule import make_scheduler, start_latents, timesteps
+
+KINDS = ("depth", "normal", "openpose")
+OPTIONS = PaintOptions(size=64, steps=2, seed=3, strength=0.7, guidance=3.0)
+RED = Image.new("RGB", (40, 60), (200, 30, 30))
+BLUE = Image.new("RGB", (60, 40), (30, 30, 200))
+
+
+@dataclass(frozen=True)
+class FakePasses:
+    """As much of a pass set as painting needs."""
+
+    folder: Path
+    width: int
+    height: int
+    frame_count: int
+
+
+def _write_passes(folder: Path, width: int = 64, height: int = 64, count: int = 3) -> FakePasses:
+    random = np.random.default_rng(5)
+    for kind in ("beauty", *(f"conditioning/{kind}" for kind in KINDS)):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for frame in range(count):
+            pixels = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+            image.save(folder / kind / f"{frame:05d}.png")
+    return FakePasses(folder, width, height, count)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_blank(tmp_path_factory.mktemp("model") / "blank")
+
+
+@pytest.fixture(scope="module")
+def generator(folder: Path) -> Generator:
+    return load_generator(folder_checkpoint(folder), precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def passes(tmp_path_factory: pytest.TempPathFactory) -> FakePasses:
+    return _write_passes(tmp_path_factory.mktemp("passes"))
+
+
+@pytest.fixture
+def own_passes(tmp_path: Path) -> FakePasses:
+    return _write_passes(tmp_path / "passes")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "frames"
+
+
+def _frames(folder: Path, count: int = 3) -> np.ndarray:
+    return np.stack([np.asarray(Image.open(frame_path(folder, i))) for i in range(count)])
+
+
+def _paint(
+    generator: Generator,
+    passes: FakePasses,
+    out: Path,
+    appearance: Image.Image | None = None,
+    caption: str = "a man in a blue shirt",
+    **changes: Any,
+) -> np.ndarray:
+    """Paint into a fresh folder and return all frames."""
+    shutil.rmtree(out, ignore_errors=True)
+    paint(passes, appearance, caption, replace(OPTIONS, **changes), out, None, generator)
+    return _frames(out, passes.frame_count)
+
+
+def _difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+# What guides
+
+
+def test_image_text_both_and_neither_guide_differently(
+    generator: Generator, passes: FakePasses, out: Path
+) -> None:
+    pictures = {
+        "caption": _paint(generator, passes, out),
+        "text": _paint(generator, passes, out, prompt="an old woman"),
+        "image": _paint(generator, passes, out, RED),
+        "other image": _paint(generator, passes, out, BLUE),
+        "both": _paint(generator, passes, out, RED, prompt="an old woman"),
+    }
+    names = list(pictures)
+    for i, a in enumerate(names):
+        for b in names[:i]:
+            assert _difference(pictures[a], pictures[b]) > 0.05, (a, b)
+
+
+def test_without_an_image_the_adapter_does_nothing_at_all(
+    generator: Generator, passes: FakePasses, out: Path, tmp_path: Path, folder: Path
+) -> None:
+    bare = Path(shutil.copytree(folder, tmp_path / "bare"))
+    shutil.rmtree(bare / "ip")
+    without = load_generator(folder_checkpoint(bare), precision="fp32")
+    assert without.checkpoint.adapter is None
+    assert np.array_equal(_paint(generator, passes, out), _paint(without, passes, out))
+    # An image of weight 0 does nothing either; the prompt keeps the caption out of both.
+    unheard = _paint(generator, passes, out, RED, prompt="x", appearance_scale=0.0)
+    assert np.array_equal(unheard, _paint(without, passes, out, prompt="x"))
+
+
+def test_an_image_for_a_model_without_adapter_is_noted(
+    passes: FakePasses, out: Path, tmp_path: Path, folder: Path
+) -> None:
+    bare = Path(shutil.copytree(folder, tmp_path / "bare"))
+    shutil.rmtree(bare / "ip")
+    without = load_generator(folder_checkpoint(bare), precision="fp32")
+    record = paint(passes, RED, "a man", OPTIONS, out, None, without)
+    assert any("no IP-Adapter" in note for note in record["notes"])
+    assert record["appearance_scale"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_conditioning_image_has_its_own_influence(
+    generator: Generator, passes: FakePasses, out: Path, kind: str
+) -> None:
+    full = _paint(generator, passes, out)
+    assert _difference(full, _paint(generator, passes, out, conditioning_scales={kind: 0.0})) > 0.05
+
+
+def test_the_order_of_conditioning_images_is_kept(
+    generator: Generator, own_passes: FakePasses, out: Path
+) -> None:
+    alone = {"depth": 1.0, "normal": 0.0, "openpose": 0.0}
+    before = _paint(generator, own_passes, out, conditioning_scales=alone)
+    for kind in ("normal", "openpose"):
+        for file in (own_passes.folder / "conditioning" / kind).iterdir():
+            Image.new("RGB", (64, 64), (9, 99, 200)).save(file)
+    assert np.array_equal(before, _paint(generator, own_passes, out, conditioning_scales=alone))
+
+
+def test_guidance_of_one_skips_the_negative_prompt(
+    generator: Generator, passes: FakePasses, out: Path
+) -> None:
+    a = _paint(generator, passes, out, guidance=1.0, negative_prompt="red")
+    b = _paint(generator, passes, out, guidance=1.0, negative_prompt="blue")
+    c = _paint(generator, passes, out, guidance=3.0, negative_prompt="blue")
+    assert np.array_equal(a, b) and _difference(b, c) > 0.05
+
+
+# Strength and steps
+
+
+def test_at_strength_one_the_render_has_no_influence(
+    generator: Generator, own_passes: FakePasses, out: Path
+) -> None:
+    before = {s: _paint(generator, own_passes, out, strength=s) for s in (0.5, 1.0)}
+    for file in (own_passes.folder / "beauty").iterdir():
+        Image.new("RGB", (64, 64), (9, 99, 200)).save(file)
+    after = {s: _paint(generator, own_passes, out, strength=s) for s in (0.5, 1.0)}
+    assert np.array_equal(before[1.0], after[1.0])
+    assert _difference(before[0.5], after[0.5]) > 0.5
+
+
+def test_lower_strength_stays_nearer_to_the_render(generator: Generator) -> None:
+    import torch
+
+    scheduler = make_scheduler("euler", generator.pipeline.scheduler.config)
+    render, unit = torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8)
+    grown = []
+    for strength in (0.1, 0.3, 0.6, 0.9, 1.0):
+        scheduler.set_timesteps(timesteps=timesteps(strength, 4, 1000))
+        grown.append(float(start_latents(scheduler, strength, render, unit).max()))
+    assert grown == sorted(grown) and grown[0] < 0.5 and grown[-1] > 10
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(0.05, 1), (0.35, 2), (0.9, 2), (1.0, 5)])
+def test_steps_are_made_exactly_whatever_the_strength(
+    generator: Generator, passes: FakePasses, out: Path, strength: float, steps: int
+) -> None:
+    seen: list[float] = []
+    hook = generator.pipeline.unet.register_forward_pre_hook(
+        lambda module, args: seen.append(float(args[1]))
+    )
+    try:
+        _paint(generator, passes, out, strength=strength, steps=steps, batch=3)
+    finally:
+        hook.remove()
+    assert len(seen) == steps and seen[0] == pytest.approx(1000 * strength - 1, abs=1)
+    assert seen == sorted(seen, reverse=True)
+
+
+@given(st.floats(0.001, 1), st.integers(1, 60))
+def test_time_steps_descend_within_the_schedule(strength: float, steps: int) -> None:
+    chosen = timesteps(strength, steps, 1000)
+    assert 1 <= len(chosen) <= steps and len(set(chosen)) == len(chosen)
+    assert chosen == sorted(chosen, reverse=True) and chosen[-1] >= 0 and chosen[0] <= 999
+    assert abs(chosen[0] - (1000 * strength - 1)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("prediction", "zero_snr"),
+    [
+        ("epsilon", False),
+        ("v_prediction", False),
+        ("v_prediction", True),
+        ("sample", False),
+        ("sample", True),
+    ],
+)
+def test_euler_is_ddim_in_other_variables(prediction: str, zero_snr: bool) -> None:
+    """The slow witness: diffusers' own DDIM at the same time steps, on a made-up network."""
+    import torch
+    from diffusers import DDIMScheduler
+
+    config = {
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "prediction_type": prediction,
+        "rescale_betas_zero_snr": zero_snr,
+    }
+    ddim = DDIMScheduler(
+        **config, timestep_spacing="trailing", set_alpha_to_one=True, clip_sample=False
+    )
+    ddim.set_timesteps(5)
+    euler = make_scheduler("euler", config)
+    euler.set_timesteps(timesteps=timesteps(1.0, 5, 1000))
+    assert [int(t) for t in ddim.timesteps] == [int(t) for t in euler.timesteps]
+
+    def network(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(x * 0.7 + float(t) / 1000)
+
+    noise_ = torch.from_numpy(noise.clip_noise("fixed", 1, [0], (4, 8, 8)))
+    y = noise_ * euler.init_noise_sigma
+    x = euler.scale_model_input(y, euler.timesteps[0])  # the same start in DDIM's variables
+    for t_ddim, t_euler in zip(ddim.timesteps, euler.timesteps, strict=True):
+        x = ddim.step(network(x, t_ddim), t_ddim, x).prev_sample
+        scaled = euler.scale_model_input(y, t_euler)
+        y = euler.step(network(scaled, t_euler), t_euler, y).prev_sample
+    assert torch.allclose(x, y, atol=2e-3)
+
+
+@pytest.mark.parametrize("scheduler", ["euler", "dpm++", "lcm"])
+def test_every_scheduler_paints(
+    generator: Generator, passes: FakePasses, out: Path, scheduler: str
+) -> None:
+    frames = _paint(generator, passes, out, scheduler=scheduler, steps=3)
+    assert frames.std() > 1
+
+
+# Sameness
+
+
+def test_the_same_settings_give_the_same_bytes(
+    generator: Generator, passes: FakePasses, out: Path, folder: Path
+) -> None:
+    first = _paint(generator, passes, out, RED)
+    again = load_generator(folder_checkpoint(folder), precision="fp32")
+    assert np.array_equal(first, _paint(again, passes, out, RED))
+    assert _difference(first, _paint(generator, passes, out, RED, seed=4)) > 0.5
+
+
+@pytest.mark.parametrize("scheduler", ["dpm++", "lcm"])
+def test_a_frame_is_the_same_in_every_batch(
+    generator: Generator, passes: FakePasses, out: Path, scheduler: str
+) -> None:
+    options = {"noise": "fresh", "scheduler": scheduler, "steps": 3}
+    single = _paint(generator, passes, out, RED, batch=1, **options)
+    batched = _paint(generator, passes, out, RED, batch=3, **options)
+    assert np.abs(single.astype(int) - batched).max() <= 1
+
+
+def test_fixed_noise_is_one_for_the_clip_and_fresh_noise_is_not(
+    generator: Generator, own_passes: FakePasses, out: Path
+) -> None:
+    for path in own_passes.folder.rglob("00001.png"):
+        shutil.copy(path.with_name("00000.png"), path)
+    fixed = _paint(generator, own_passes, out, noise="fixed", batch=1)
+    fresh = _paint(generator, own_passes, out, noise="fresh", batch=1)
+    assert np.array_equal(fixed[0], fixed[1])
+    assert _difference(fresh[0], fresh[1]) > 0.5
+
+
+@pytest.mark.parametrize("kind", noise.KINDS)
+def test_noise_is_gaussian_and_depends_on_seed_and_frame_only(kind: str) -> None:
+    whole = noise.clip_noise(kind, 7, range(4), (4, 48, 48))
+    assert whole.dtype == np.float32
+    assert abs(whole.mean()) < 0.02 and abs(whole.std() - 1) < 0.02
+    assert np.array_equal(whole[2:3], noise.clip_noise(kind, 7, [2], (4, 48, 48)))
+    assert not np.array_equal(whole[2:3], noise.clip_noise(kind, 8, [2], (4, 48, 48)))
+
+
+def test_half_precision_stays_near_full_precision(
+    generator: Generator, passes: FakePasses, out: Path, folder: Path
+) -> None:
+    half = load_generator(folder_checkpoint(folder), precision="bf16")
+    full = _paint(generator, passes, out, RED, steps=6)
+    assert _difference(full, _paint(half, passes, out, RED, steps=6)) < 4
+
+
+# Going on where it stopped
+
+
+def test_finished_frames_are_kept_and_only_changed_ones_painted_again(
+    generator: Generator, own_passes: FakePasses, out: Path
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def again(**changes: Any) -> dict[str, Any]:
+        seen.clear()
+        options = replace(OPTIONS, batch=1, **changes)
+        return paint(own_passes, RED, "", options, out, lambda *p: seen.append(p), generator)
+
+    assert again()["painted"] == 3 and seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    first = _frames(out)
+    assert again()["painted"] == 0 and seen == [(3, 3)]
+    frame_path(out, 1).unlink()
+    assert again()["painted"] == 1 and seen == [(2, 3), (3, 3)]
+    assert np.array_equal(first, _frames(out))
+    Image.new("RGB", (64, 64)).save(own_passes.folder / "conditioning" / "depth" / "00002.png")
+    assert again()["painted"] == 1
+    assert again(seed=9)["painted"] == 3
+
+
+def test_a_broken_or_foreign_frame_is_painted_again(
+    generator: Generator, passes: FakePasses, out: Path
+) -> None:
+    paint(passes, RED, "", OPTIONS, out, None, generator)
+    first = _frames(out)
+    frame_path(out, 0).write_bytes(b"not a picture")
+    Image.new("RGB", (64, 64)).save(frame_path(out, 1))
+    assert paint(passes, RED, "", OPTIONS, out, None, generator)["painted"] == 2
+    assert np.array_equal(first, _frames(out))
+
+
+def test_a_killed_run_leaves_whole_frames_only(
+    generator: Generator, passes: FakePasses, out: Path
+) -> None:
+    def kill(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    options = replace(OPTIONS, batch=1)
+    with pytest.raises(KeyboardInterrupt):
+        paint(passes, RED, "", options, out, kill, generator)
+    assert sorted(path.name for path in out.iterdir()) == ["00000.png", "00001.png"]
+    assert paint(passes, RED, "", options, out, None, generator)["painted"] == 1
+
+
+def test_nothing_is_loaded_when_everything_is_there(
+    generator: Generator, passes: FakePasses, out: Path, folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    options = replace(OPTIONS, model=str(folder), precision="fp32")
+    paint(passes, RED, "", options, out, None, generator)
+    monkeypatch.setattr("diffsign.generate.paint.load_generator", None)
+    record = paint(passes, RED, "", options, out)
+    assert record["painted"] == 0 and record["model"] == "blank"
+
+
+def test_the_record_is_json_and_names_everything(
+    passes: FakePasses, out: Path, folder: Path
+) -> None:
+    record = paint(passes, RED, "", replace(OPTIONS, model=str(folder)), out)
+    text = json.dumps(record, allow_nan=False)
+    for word in ("unet", "adapter", "seed", "prompt", "torch", "strength", "precision", "device"):
+        assert word in text
+    assert record["frames"] == record["painted"] == 3 and record["working_size"] == [64, 64]
+
+
+# Memory
+
+
+def test_a_batch_that_does_not_fit_is_halved(
+    generator: Generator, passes: FakePasses, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    expected = _paint(generator, passes, out, RED, batch=1)
+    real, tried = sampling.paint_frames, []
+
+    def scarce(*args: Any) -> Any:
+        tried.append(len(args[4]))
+        if len(args[4]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*args)
+
+    monkeypatch.setattr(sampling, "paint_frames", scarce)
+    assert np.array_equal(_paint(generator, passes, out, RED, batch=4), expected)
+    assert tried == [3, 2, 1, 1, 1]
+
+
+def test_too_little_memory_for_one_frame_is_said(
+    generator: Generator, passes: FakePasses, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*args: Any) -> Any:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(sampling, "paint_frames", none)
+    with pytest.raises(UserError, match=r"64x64 on cpu: use --model mini"):
+        _paint(generator, passes, out, RED)
+
+
+def test_other_errors_are_not_taken_for_too_little_memory(
+    generator: Generator, passes: FakePasses, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*args: Any) -> Any:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(sampling, "paint_frames", wrong)
+    with pytest.raises(RuntimeError, match="shapes"):
+        _paint(generator, passes, out, RED)
+
+
+def test_numbers_that_overflow_are_no_black_frames(
+    passes: FakePasses, out: Path, folder: Path
+) -> None:
+    import torch
+
+    broken = load_generator(folder_checkpoint(folder), precision="fp32")
+    with torch.no_grad():
+        broken.pipeline.unet.conv_out.bias.fill_(float("nan"))
+    with pytest.raises(UserError, match="precision"):
+        _paint(broken, passes, out, RED)
+    assert not list(out.glob("*"))
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strength": 0.0},
+        {"strength": 1.2},
+        {"strength": float("nan")},
+        {"steps": 0},
+        {"guidance": 0.5},
+        {"guidance": float("nan")},
+        {"size": 8},
+        {"seed": -1},
+        {"batch": 0},
+        {"noise": "pink"},
+        {"scheduler": "magic"},
+        {"precision": "int4"},
+        {"conditioning_scales": {"smell": 1.0}},
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_is_loaded(
+    changes: dict[str, Any], passes: FakePasses, out: Path, folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("diffsign.generate.paint.load_generator", None)
+    with pytest.raises(UserError) as caught:
+        paint(passes, RED, "", replace(OPTIONS, model=str(folder), **changes), out)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_broken_and_misfitting_passes_are_named(own_passes: FakePasses) -> None:
+    depth = own_passes.folder / "conditioning" / "depth" / "00000.png"
+    Image.new("RGB", (32, 64)).save(depth)
+    with pytest.raises(UserError, match="32x64, but the passes are 64x64"):
+        read_inputs(own_passes, 0, KINDS)
+    depth.write_bytes(depth.read_bytes()[:60])
+    with pytest.raises(UserError, match="not a readable image"):
+        read_inputs(own_passes, 0, KINDS)
+    depth.unlink()
+    with pytest.raises(UserError, match="missing"):
+        read_inputs(own_passes, 0, KINDS)
+
+
+def test_a_grey_conditioning_image_is_read_as_colour(own_passes: FakePasses) -> None:
+    Image.new("L", (64, 64), 77).save(own_passes.folder / "conditioning" / "depth" / "00000.png")
+    assert np.all(read_inputs(own_passes, 0, KINDS).conditioning["depth"] == 77)
+
+
+# Prompts
+
+
+@pytest.mark.parametrize(
+    ("prompt", "caption", "image", "mode", "expected"),
+    [
+        ("old woman", "a man", False, "when_empty", "old woman, best"),
+        ("", "a man", False, "when_empty", "a man, best"),
+        ("", "a man", True, "when_empty", "best"),
+        ("  ", "a man", False, "when_empty", "a man, best"),
+        ("old woman", "a man", True, "always", "a man, old woman, best"),
+        ("a man", "a man", False, "always", "a man, best"),
+    ],
+)
+def test_prompts(prompt: str, caption: str, image: bool, mode: str, expected: str) -> None:
+    defaults = Defaults(caption=mode, prompt_suffix="best")
+    assert compose_prompt(prompt, caption, image, defaults) == expected
+
+
+def test_a_signer_without_any_looks_is_refused() -> None:
+    with pytest.raises(UserError, match="--appearance IMAGE or --prompt TEXT"):
+        compose_prompt("", " ", False, Defaults())
+
+
+def test_words_that_do_not_fit_are_noted(
+    generator: Generator, passes: FakePasses, out: Path
+) -> None:
+    long = "a very long story " * 20
+    record = paint(passes, None, "", replace(OPTIONS, prompt=long), out, None, generator)
+    assert any("was not read" in note for note in record["notes"])
+
+
+def test_sd15_defaults_are_possible() -> None:
+    settings = resolve_settings(PaintOptions(precision="fp16"), SD15, "a man", True)
+    assert settings.appearance_scale == 0.6
+    assert list(settings.conditioning_scales) == ["openpose", "depth", "normal"]
+
+
+# Sizes
+
+
+@given(st.integers(1, 1500), st.integers(1, 1500), st.sampled_from([256, 512]))
+def test_canvases_hold_the_frame_on_sides_that_the_model_divides(
+    width: int, height: int, size: int
+) -> None:
+    canvas = plan_canvas(width, height, size, 64)
+    assert all(side % 64 == 0 for side in canvas.working)
+    assert all(0 <= w - s < 64 for w, s in zip(canvas.working, canvas.scaled, strict=True))
+    area = canvas.scaled[0] * canvas.scaled[1] / size**2
+    if min(width, height) > 50:
+        assert 0.5 < area < 2
+
+
+@pytest.mark.parametrize("size", [(512, 512), (480, 560), (511, 513)])
+def test_unscaled_frames_come_back_bit_for_bit(size: tuple[int, int]) -> None:
+    canvas = plan_canvas(*size, 512, 64)
+    image = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    working = to_working(canvas, image)
+    assert working.shape[:2][::-1] == canvas.working
+    assert np.array_equal(to_frame(canvas, working), image)
+
+
+def test_scaled_frames_come_back_in_place() -> None:
+    canvas = plan_canvas(359, 641, 512, 64)
+    image = np.zeros((641, 359, 3), np.uint8)
+    image[100:200, 50:150] = 255
+    back = to_frame(canvas, to_working(canvas, image))
+    assert back.shape == image.shape and _difference(back, image) < 1.0
+
+
+@pytest.mark.parametrize("size", [(359, 641), (641, 359), (33, 33), (100, 31)])
+def test_odd_sizes_are_painted_at_their_own_size(
+    generator: Generator, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    passes = _write_passes(tmp_path / "passes", *size, count=1)
+    frames = _paint(generator, passes, tmp_path / "frames", RED)
+    assert frames.shape == (1, size[1], size[0], 3)
+
+
+def test_appearances_become_square_without_losing_anything() -> None:
+    image = Image.new("RGB", (40, 100), (10, 200, 30))
+    image.putpixel((0, 0), (255, 0, 0))
+    image.putpixel((39, 99), (255, 0, 0))
+    square = squared(image)
+    assert square.size == (100, 100)
+    assert square.getpixel((30, 0)) == square.getpixel((69, 99)) == (255, 0, 0)
+    assert squared(square).tobytes() == square.tobytes()
+
+
+# The real size
+
+
+def test_the_unet_of_sd15_itself_loads_and_paints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SD1.5's own widths, 860 million weights in the UNet, one evaluation."""
+    import torch
+
+    # Random numbers for a billion weights take half a minute; one small number does as well.
+    monkeypatch.setattr(torch.nn.init, "kaiming_uniform_", lambda t, **_: t.data.fill_(1e-4))
+    monkeypatch.setattr(torch.nn.init, "uniform_", lambda t, *_, **__: t.data.zero_())
+    folder = write_blank(
+        tmp_path / "full",
+        channels=SD15_CHANNELS,
+        layers=2,
+        heads=8,
+        groups=32,
+        cross_dim=768,
+        kinds=("openpose",),
+        dtype="bfloat16",
+    )
+    generator = load_generator(folder_checkpoint(folder))
+    assert sum(p.numel() for p in generator.pipeline.unet.parameters()) > 859_520_964
+    passes = _write_passes(tmp_path / "passes", 128, 128, count=1)
+    options = replace(OPTIONS, size=128, steps=1, guidance=1.0)
+    record = paint(passes, RED, "", options, tmp_path / "frames", None, generator)
+    shutil.rmtree(folder)  # 2.5 GB, which pytest would keep for three runs
+    assert record["painted"] == 1 and _frames(tmp_path / "frames", 1).shape == (1, 128, 128, 3)
