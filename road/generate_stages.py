@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .model import Model, paint_options, paint_settings
 from .options import Look, Painting
 from .progress import Progress
-from .retarget_stages import KEYPOINTS, PASSES
+from .retarget_stages import KEYPOINTS, MOTION, PASSES, SIGNER_RECORD
 from .stages import Stage
 
 if TYPE_CHECKING:
@@ -118,6 +118,25 @@ def compare_stage(folder: Path, clip: Path | None, fps: float) -> Stage:
         settings={"fps": fps},
         code=("video.py", "road/compare.py"),
         files=(COMPARE_VIDEO,),
+    )
+
+
+def measure_stage(folder: Path, look: Look) -> Stage:
+    """Measure the result against the source and against the looks that were asked for."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..generate.evaluate import evaluate
+
+        return evaluate(folder, appearance=look.appearance, progress=progress)
+
+    files = (SIGNER_VIDEO, SIGNER_RECORD, KEYPOINTS, MOTION)
+    inputs = [folder / name for name in files if (folder / name).is_file()]
+    return Stage(
+        "measure",
+        action,
+        inputs=(*inputs, *([look.appearance] if look.appearance else [])),
+        after=("passes", "enhance"),
+        code=("generate/evaluate.py", "generate/evaluation/*.py"),
     )
 
 

@@ -27,6 +27,7 @@ STAGES = (
     "enhance",
     "video",
     "compare",
+    "measure",
 )
 """Every stage in the order of the road."""
 _PACKAGES = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
+from .figures import figure_lines
 from .progress import format_seconds
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -83,7 +84,7 @@ def render_report(folder: Path, record: Mapping[str, Any]) -> str:
         stills=stills,
         times=_times(record["stages"]),
         total=format_seconds(sum(stage["seconds"] for stage in record["stages"])),
-        figures=record.get("figures", []),
+        figures=figure_lines(stages.get("measure", {}).get("facts", {})),
         settings=_settings(record),
         packages=[
             Row(name, found or "not installed") for name, found in record["packages"].items()

@@ -45,7 +45,8 @@ def fit_stage(folder: Path, fitting: Fitting) -> Stage:
     """Fit one body and one camera to the points of the whole clip."""
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
-        from ..retarget.fit.solve import FitOptions, fit_clip
+        from ..retarget.fit.options import FitOptions
+        from ..retarget.fit.solve import fit_clip
         from ..retarget.keypoints.pose_file import read_pose
 
         keypoints = read_pose(folder / KEYPOINTS)

@@ -15,6 +15,7 @@ from .generate_stages import (
     SIGNER_VIDEO,
     compare_stage,
     enhance_stage,
+    measure_stage,
     paint_stage,
     video_stage,
 )
@@ -104,7 +105,7 @@ def check_clip(clip: Path) -> None:
     """Refuse a clip that cannot be read, before anything is made."""
     if not clip.exists():
         raise UserError(f"There is no file {clip}: check its name and folder.")
-    if not _is_pose(clip):
+    if _is_video(clip):
         from ..video import probe
 
         probe(clip)
@@ -158,12 +159,13 @@ def _generate(
     road.reporter.note(f"Model: {model.reason}.")
     fps = Motion.load(folder / MOTION).fps
     clip = source_clip(folder)
-    video = None if clip is None or _is_pose(clip) else clip
+    video = clip if clip is not None and _is_video(clip) else None
     road.do(paint_stage(folder, look, painting, model, caption))
     road.do(enhance_stage(folder, painting))
     road.do(video_stage(folder, fps))
     if video is not None or (folder / KEYPOINTS).is_file():
         road.do(compare_stage(folder, video, fps))
+    road.do(measure_stage(folder, look))
     record = signer_record(road.ledger, clip, look, model)
     write_json(folder / RECORD, record)
     write_report(folder, record)
@@ -178,8 +180,8 @@ def source_clip(folder: Path) -> Path | None:
         return None
     source = read_json(note)
     clip = Path(source["clip"])
-    return clip if clip.is_file() and sha256(clip) == source["sha256"] else None
+    return clip if clip.exists() and sha256(clip) == source["sha256"] else None
 
 
-def _is_pose(clip: Path) -> bool:
-    return clip.suffix.lower() == ".pose"
+def _is_video(clip: Path) -> bool:
+    return clip.is_file() and clip.suffix.lower() not in (".pose", ".json")

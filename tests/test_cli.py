@@ -184,8 +184,13 @@ def test_debug_shows_the_traceback_of_user_errors(monkeypatch, clip, tmp_path):
 
 
 def test_options_reach_their_records(monkeypatch, clip, tmp_path, appearance):
-    given = []
-    monkeypatch.setattr("diffsign.road.run.run", lambda *values: given.extend(values) or ())
+    given: list[object] = []
+
+    def keep(*values):
+        given.extend(values)
+        return ()
+
+    monkeypatch.setattr("diffsign.road.run.run", keep)
     with pytest.raises(SystemExit):
         options = (
             f"-o {tmp_path} --appearance {appearance} --prompt human --seed 9 --model mini "

@@ -118,3 +118,8 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
     assert sha256(tmp_path / "a") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+    one = sha256(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert sha256(tmp_path) != one
+    (tmp_path / "b").rename(tmp_path / "a")
+    assert sha256(tmp_path) == one

@@ -98,6 +98,10 @@ def ran(monkeypatch):
         save_pictures(Path(out_dir), 210)
         return []
 
+    def evaluate(folder, source_clip=None, appearance=None, progress=None):
+        calls.append("measure")
+        return {"silhouette": {"mean": 0.95}, "reprojection": {"body": 7.0}, "skipped": {}}
+
     def find_model(look, painting):
         if painting.model == "none":
             raise UserError("There is no model 'none'.")
@@ -132,6 +136,7 @@ def ran(monkeypatch):
     )
     fake("generate.paint", paint=paint)
     fake("generate.expression.enhance", enhance=enhance)
+    fake("generate.evaluate", evaluate=evaluate)
     monkeypatch.setattr(road, "find_model", find_model)
     monkeypatch.setattr("diffsign.road.generate_stages.paint_settings", settings)
     monkeypatch.setattr("diffsign.road.generate_stages.paint_options", lambda look, painting: None)
@@ -147,7 +152,7 @@ def clip(tmp_path):
 
 QUIET = Running(quiet=True)
 RETARGET = ["keypoints", "fit", "dress", "avatar", "passes"]
-GENERATE = ["paint", "enhance"]
+GENERATE = ["paint", "enhance", "measure"]
 
 
 def run(clip, out, look=Look(), painting=Painting(), running=QUIET):  # noqa: B008
@@ -183,7 +188,7 @@ def test_videos_keep_count_rate_and_order_of_panels(ran, clip, tmp_path):
     [
         (Look(seed=7), Painting(), ["dress", "avatar", "passes", *GENERATE]),
         (Look(), Painting(model="sd15"), GENERATE),
-        (Look(), Painting(enhance="off"), ["enhance"]),
+        (Look(), Painting(enhance="off"), ["enhance", "measure"]),
         # A prompt is read again; it comes to the same looks here, so only painting follows.
         (Look(prompt="a woman"), Painting(), ["dress", *GENERATE]),
     ],
@@ -243,13 +248,11 @@ def test_a_moved_source_leaves_the_keypoints_to_compare_with(ran, clip, tmp_path
     out = tmp_path / "out"
     road.run_retarget(clip, out, Fitting(), Look(), QUIET)
     clip.write_bytes(b"something else")
-    drawn = []
-    monkeypatch.setattr(
-        "diffsign.road.compare.draw_keypoints",
-        lambda keypoints, height: drawn.append(1) or iter([picture(7)] * FRAMES),
-    )
+    drawn = iter([picture(7)] * FRAMES)
+    monkeypatch.setattr("diffsign.road.compare.draw_keypoints", lambda keypoints, height: drawn)
     road.run_generate(out, Look(), Painting(), QUIET)
-    assert drawn and probe(out / "compare.mp4").frame_count == FRAMES
+    first = next(read_frames(out / "compare.mp4"))
+    assert first[32, 32].mean() == pytest.approx(7, abs=4)
 
 
 def test_record_says_everything_and_no_path(ran, clip, tmp_path):
@@ -263,7 +266,7 @@ def test_record_says_everything_and_no_path(ran, clip, tmp_path):
     assert record["model"]["weights"] == {"unet": "0"}
     assert record["packages"]["numpy"] == np.__version__
     names = [stage["name"] for stage in record["stages"]]
-    assert names == [*RETARGET, *GENERATE, "video", "compare"]
+    assert names == [*RETARGET, "paint", "enhance", "video", "compare", "measure"]
     assert all(stage["seconds"] >= 0 for stage in record["stages"])
 
 
@@ -276,6 +279,7 @@ def test_report_needs_nothing_else_and_escapes_words(ran, clip, tmp_path):
     assert "http://" not in page and "https://" not in page
     assert 'lang="en"' in page and "<caption>" in page
     assert page.count("<img") == page.count(' alt="')
+    assert "at least 0.900 ✓ met" in page and "at most 6.0 px ✗ missed" in page
 
 
 def test_libraries_may_print_what_they_like(ran, clip, tmp_path, monkeypatch, capfd):
