@@ -393,6 +393,89 @@ def test_face_hidden_leaves_garment_and_ground(woman) -> None:
     assert not {"skin", "hair_colour", "glasses", "beard"} & set(seen)
 
 
+def test_picture_without_colour_gives_natural_skin_and_hair(woman) -> None:
+    from diffsign.render.dress.from_image import read_image
+    from diffsign.render.dress.image_file import load_appearance
+
+    seen = read_image(load_appearance(WOMAN).convert("L").convert("RGB"))
+    assert seen["skin"] in SKIN.values()
+    assert seen["hair_colour"] in HAIR.values()
+    assert name_of(seen["top_colour"]) == "black"
+    assert "lip_colour" not in seen and "eye_colour" not in seen
+
+
+def test_head_cut_off_at_the_brows_says_nothing_of_hair(woman) -> None:
+    from diffsign.render.dress.from_image import read_image
+    from diffsign.render.dress.image_file import load_appearance
+
+    seen = read_image(load_appearance(WOMAN).crop((300, 60, 480, 270)))
+    assert "hair_style" not in seen and "hair_colour" not in seen
+    assert distance(seen["skin"], woman["skin"].value) < 5
+
+
+# --------------------------------------------------------------------------------- the record
+
+
+def test_nothing_stated_is_the_seed_itself() -> None:
+    from diffsign.render.avatar.random_signer import random_signer
+    from diffsign.render.dress.signer_from import signer_from
+
+    assert signer_from(None, None, 5) == random_signer(5)
+    assert signer_from(None, "gibberish", 5) == random_signer(5)
+
+
+def test_base_keeps_what_is_not_stated() -> None:
+    from diffsign.render.dress.signer_from import signer_from
+
+    base = Signer(top="shirt", hair_style="bun", hair_colour="#101010", glasses=True)
+    assert signer_from(None, "", 1, base) == base
+    dressed = signer_from(None, "a red dress, blonde hair", 1, base)
+    assert dressed.top == "dress" and dressed.top_colour == RED
+    assert dressed.hair_style == "bun" and dressed.glasses
+    # Brows go with the hair.
+    assert dressed.brow_colour != base.brow_colour
+    assert dressed.eye_colour == base.eye_colour
+
+
+@pytest.mark.parametrize("text", [text for text, fields in SENTENCES.items() if fields])
+def test_stated_fields_are_in_the_record(text: str) -> None:
+    from diffsign.render.dress.signer_from import signer_from
+
+    signer = signer_from(None, text, 3)
+    assert signer == signer_from(None, text, 3)
+    for name, value in SENTENCES[text].items():
+        if name == "phenotype":
+            assert {key: signer.phenotype[key] for key in value} == value
+        else:
+            assert getattr(signer, name) == value
+
+
+def test_what_is_not_stated_goes_with_what_is() -> None:
+    from diffsign.render.dress.signer_from import signer_from
+
+    for seed in range(4):
+        signer = signer_from(None, "a Chinese man", seed)
+        assert hex_to_lab(signer.hair_colour)[0] < 45 or signer.phenotype["age"] > 0.8
+        assert hex_to_lab(signer.skin)[0] > 45
+    tops = {signer_from(None, "a man with glasses", seed).top_colour for seed in range(6)}
+    assert len(tops) > 2
+
+
+def test_text_wins_over_the_picture(woman) -> None:
+    from diffsign.render.dress.signer_from import signer_from
+
+    signer = signer_from(WOMAN, "a man in a red hoodie, ginger hair, glasses", 0)
+    assert signer.phenotype["gender"] == 0.0
+    assert (signer.top, signer.top_colour) == ("hoodie", RED)
+    assert signer.hair_colour == HAIR["ginger"]
+    assert signer.glasses
+    assert signer.hair_style == "ponytail"
+    assert signer.skin == woman["skin"].value
+    plain = signer_from(WOMAN, None, 0)
+    assert (plain.top, name_of(plain.top_colour)) == ("tshirt", "black")
+    assert plain.phenotype["gender"] == 0.5
+
+
 # ------------------------------------------------------------------------------------- regions
 
 

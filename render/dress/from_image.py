@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import UserError
 from .body_regions import body_regions
+from .colour_names import HAIR, SKIN
 from .face_looks import (
     beard,
     brow_colour,
@@ -28,7 +29,7 @@ from .face_regions import face_regions
 from .garments import garments
 from .hair import hair_extent, hair_style
 from .image_file import load_appearance
-from .lab import lab_to_hex, srgb_to_lab
+from .lab import hex_to_lab, lab_to_hex, srgb_to_lab
 from .measured import Measured
 from .person import Person, find_person, grown
 from .samples import dominant, trimmed_mean
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 SURE_ENOUGH = 0.35
 """Confidence below which a measurement is left out of `read_image`."""
+COLOURLESS = 6.0
+"""Chroma that a black-and-white picture stays under."""
 _LIT = ("skin", "lip_colour", "hair_colour", "brow_colour", "top_colour", "bottom_colour")
 
 
@@ -90,7 +93,8 @@ def measure_person(person: Person) -> dict[str, Measured]:
             measured["hair_style"] = Measured(style, confidence)
             if style != "bald" and body.hair.sum() >= 100:
                 colour = trimmed_mean(lab[body.hair], 0.15)
-                measured["hair_colour"] = Measured(lab_to_hex(colour), 0.7)
+                sure = 0.7 if extent.area > 0.12 else 0.3
+                measured["hair_colour"] = Measured(lab_to_hex(colour), sure)
         measured |= beard(face, lab, skin)
         measured |= glasses(person, face, skin)
         if measured.get("beard") == Measured("full", 0.6):
@@ -99,6 +103,8 @@ def measure_person(person: Person) -> dict[str, Measured]:
     ground = _background(person, lab)
     if ground is not None:
         measured["background"] = ground
+    if np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.98) < COLOURLESS:
+        return _tinted(measured)
     if face is not None:
         gain = illumination_gain(face, person.image)
         for name in _LIT:
@@ -106,6 +112,24 @@ def measure_person(person: Person) -> dict[str, Measured]:
                 each = measured[name]
                 measured[name] = Measured(corrected(each.value, gain), each.confidence)
     return measured
+
+
+def _tinted(measured: dict[str, Measured]) -> dict[str, Measured]:
+    """The measurements of a picture without colour: skin and hair by their lightness alone.
+
+    Skin and hair get the colour of that lightness that people have; what could have any hue
+    (lips, eyes) is left out; cloth and ground stay grey, as the picture shows them.
+    """
+    tinted = {
+        name: each for name, each in measured.items() if name not in ("lip_colour", "eye_colour")
+    }
+    for name, table in (("skin", SKIN), ("hair_colour", HAIR), ("brow_colour", HAIR)):
+        if name in measured:
+            natural = list(table.values())
+            lights = np.array([hex_to_lab(colour)[0] for colour in natural])
+            nearest = int(np.abs(lights - hex_to_lab(measured[name].value)[0]).argmin())
+            tinted[name] = Measured(natural[nearest], 0.4)
+    return tinted
 
 
 def _body_seen(person: Person) -> bool:

@@ -23,6 +23,7 @@ class HairExtent:
         below: (right, left) area of hair lower than the chin.
         lowest: lowest row; -0.5 is the chin, -1 about the shoulders.
         knot: area of a part on top that is clearly narrower than the head.
+        cut: whether the picture ends above the face before the hair can.
     """
 
     area: float
@@ -33,6 +34,7 @@ class HairExtent:
     below: tuple[float, float]
     lowest: float
     knot: float
+    cut: bool
 
 
 def hair_extent(face: FaceRegions, body: BodyRegions, lab: np.ndarray) -> HairExtent | None:
@@ -43,8 +45,10 @@ def hair_extent(face: FaceRegions, body: BodyRegions, lab: np.ndarray) -> HairEx
     skin = np.median(lab[face.skin], axis=0)
     bare = float(((like_skin(seed, skin) < 9) & (seed[:, 0] > 0.6 * skin[0])).mean())
     y, x = np.nonzero(body.hair)
+    end = face_frame(face, np.array([face.centre[0]]), np.array([0.0]))[1]
+    cut = bool(abs(face.up[1]) > 0.7 and end[0] < 0.78)
     if len(x) == 0:
-        return HairExtent(0.0, bare, 0.0, 0.0, (0.0, 0.0), (0.0, 0.0), 0.5, 0.0)
+        return HairExtent(0.0, bare, 0.0, 0.0, (0.0, 0.0), (0.0, 0.0), 0.5, 0.0, cut)
     across, along = face_frame(face, x + 0.5, y + 0.5)
     unit = 1.0 / (face.width * face.height)
     top = float(np.quantile(along, 0.99))
@@ -67,6 +71,7 @@ def hair_extent(face: FaceRegions, body: BodyRegions, lab: np.ndarray) -> HairEx
         below=(below(-1), below(1)),
         lowest=float(np.quantile(along, 0.01)),
         knot=_knot(across, along, unit),
+        cut=cut,
     )
 
 
@@ -92,6 +97,8 @@ def hair_style(extent: HairExtent) -> tuple[str, float]:
     Hair tied behind the head looks like short hair from the front; both give "short", with
     little confidence, unless a knot or a tail shows.
     """
+    if extent.cut and sum(extent.below) < 0.06:
+        return "short", 0.2
     if extent.bare > 0.8 and extent.area < 0.3:
         return "bald", 0.6
     if extent.area < 0.05:
@@ -108,6 +115,6 @@ def hair_style(extent: HairExtent) -> tuple[str, float]:
         return "bun", 0.5
     if low > 0.5 and extent.lowest < -0.3:
         return "bob", 0.5
-    if extent.height < 0.3:
+    if extent.height < 0.24:
         return "crop", 0.4
     return "short", 0.4
