@@ -73,7 +73,7 @@ def render_report(folder: Path, record: Mapping[str, Any]) -> str:
         title=_title(record),
         summary=_summary(record, stages),
         record=record,
-        caption=stages.get("dress", {}).get("facts", {}).get("caption", ""),
+        caption=stages.get("avatar", {}).get("facts", {}).get("caption", ""),
         compare=_clip(
             compare,
             "Source, conditioning and signer",

@@ -68,14 +68,13 @@ def dress_stage(look: Look) -> Stage:
     """Choose the avatar's looks from the appearance, the words and the seed."""
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
-        from ..render.dress.caption import describe
-        from ..render.dress.signer import signer_from
+        from ..render.dress.signer_from import signer_from
 
         signer = signer_from(look.appearance, look.prompt, look.seed)
         if look.background is not None:
             signer = signer.with_changes(background=look.background)
         signer.save(folder / SIGNER_RECORD)
-        return {"caption": describe(signer)}
+        return {}
 
     return Stage(
         "dress",
@@ -88,11 +87,12 @@ def dress_stage(look: Look) -> Stage:
 
 
 def avatar_stage(folder: Path) -> Stage:
-    """Build the dressed avatar on the fitted body."""
+    """Build the dressed avatar on the fitted body, and describe it in words."""
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..render.avatar.build import build_avatar
         from ..render.avatar.record import Signer
+        from ..render.dress.caption import describe
         from ..retarget.body.identity import betas_for
         from ..retarget.body.load import load_body
         from ..retarget.motion import Motion
@@ -102,13 +102,13 @@ def avatar_stage(folder: Path) -> Stage:
         body = load_body(motion.body)
         betas = betas_for(body, signer.phenotype, motion.betas)
         build_avatar(signer, body, betas).save(folder / AVATAR)
-        return {}
+        return {"caption": describe(signer)}
 
     return Stage(
         "avatar",
         action,
         inputs=(folder / MOTION, folder / SIGNER_RECORD),
-        code=("render/avatar/**/*.py", "retarget/body/**/*.py"),
+        code=("render/avatar/**/*.py", "render/dress/caption.py", "retarget/body/**/*.py"),
         files=(AVATAR,),
     )
 

@@ -142,8 +142,8 @@ def _retarget(road: Road, clip: Path, fitting: Fitting) -> None:
 
 def _dress_and_render(road: Road, look: Look) -> str:
     """Returns the signer's description in words."""
-    caption = road.do(dress_stage(look)).facts["caption"]
-    road.do(avatar_stage(road.folder))
+    road.do(dress_stage(look))
+    caption = road.do(avatar_stage(road.folder)).facts["caption"]
     road.do(passes_stage(road.folder))
     return caption
 

@@ -125,8 +125,8 @@ def ran(monkeypatch):
     fake("retarget.motion", Motion=FakeMotion)
     fake("retarget.body.load", load_body=lambda name: None)
     fake("retarget.body.identity", betas_for=lambda body, phenotype, betas: betas)
-    fake("render.dress.signer", signer_from=signer_from)
-    fake("render.dress.caption", describe=lambda signer: "a signer")
+    fake("render.dress.signer_from", signer_from=signer_from)
+    fake("render.dress.caption", describe=lambda signer: f"a signer with {signer.hair_style} hair")
     fake("render.avatar.build", build_avatar=build_avatar)
     fake(
         "render.passes",
@@ -222,6 +222,7 @@ def test_a_record_changed_by_hand_is_kept_and_used(ran, clip, tmp_path):
     ran.clear()
     run(clip, out)
     assert ran == ["avatar", "passes", *GENERATE]
+    assert "a signer with bun hair" in (out / "report.html").read_text()
 
 
 def test_generate_needs_a_motion(ran, tmp_path):
