@@ -1,0 +1,240 @@
+"""Train mini from rendered samples with one command.
+
+`python -m diffsign.generate.mini.train SAMPLES -o DIR [--minutes N] [--stage NAME]`
+
+The stages are vae, looks, paint and save. DIR/work holds the decoded samples, checkpoints, logs
+and contact sheets; DIR/mini is the finished checkpoint. A killed run goes on where it stopped;
+with a larger --minutes a finished one trains on. The budget is shared as SHARES says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UserError
+from .build import MiniConfig
+from .fit import FitOptions, finished, load_weights
+from .workers import Team, default_workers, run_team
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderTiny
+    from transformers import CLIPTokenizer
+
+    from .cache import Samples
+    from .train_diffusion import DiffusionOptions, Painter
+    from .train_looks import Encoders
+
+STAGES = ("vae", "looks", "paint")
+SHARES = {"vae": 0.38, "looks": 0.05, "paint": 0.57}
+RATES = {"vae": 1e-3, "looks": 6e-4, "paint": 5e-4}
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """One training run. `max_steps` ends each stage after so many steps (for tests)."""
+
+    samples: Path
+    out: Path
+    minutes: float = 60.0
+    config: MiniConfig = field(default_factory=MiniConfig)
+    workers: int = 1
+    seed: int = 0
+    max_steps: int | None = None
+    sheets: bool = True
+    vae_crop: int = 128
+    vae_batch: int = 8
+    looks_batch: int = 24
+    batch: DiffusionOptions | None = None
+
+    @property
+    def work(self) -> Path:
+        """Where caches, checkpoints, logs and sheets lie."""
+        return self.out / "work"
+
+    def fit(self, stage: str) -> FitOptions:
+        """The stage's share of the budget."""
+        return FitOptions(
+            folder=self.work,
+            name=stage,
+            minutes=self.minutes * SHARES[stage],
+            rate=RATES[stage],
+            max_steps=self.max_steps,
+            seed=self.seed,
+        )
+
+
+def train(options: TrainOptions, stages: tuple[str, ...] = (*STAGES, "save")) -> Path:
+    """Run the stages whose budget is not spent yet; returns the checkpoint's folder.
+
+    Raises UserError where there are no samples, or a stage lacks what the one before it makes.
+    """
+    load(options)
+    for stage in STAGES:
+        if stage in stages and not finished(options.fit(stage)):
+            run_team(options.workers, _room(options), run_stage, options, stage)
+    if "save" in stages:
+        save(options)
+    return options.out / "mini"
+
+
+def load(options: TrainOptions) -> Samples:
+    """The samples, decoded into the work folder on first use."""
+    from .cache import load_samples
+
+    return load_samples(options.samples, options.work / "samples")
+
+
+def run_stage(team: Team, options: TrainOptions, stage: str) -> None:
+    """One member's part in one stage."""
+    from . import preview
+    from .train_diffusion import train_diffusion
+    from .train_looks import train_looks
+    from .train_vae import train_vae
+
+    samples, device = load(options), _device()
+    fit = options.fit(stage)
+
+    def shown(row: dict[str, float], figures: dict[str, float] | None = None) -> None:
+        values = (f"{key} {value:.4g}" for key, value in {**row, **(figures or {})}.items())
+        print(f"{stage}:", *values, file=sys.stderr, flush=True)
+
+    def sheet(row: dict[str, float]) -> Path:
+        return options.work / "sheets" / f"{stage}_{int(row['step']):06d}.png"
+
+    if stage == "vae":
+
+        def vae_report(vae: AutoencoderTiny, row: dict[str, float]) -> None:
+            shown(row, preview.vae_sheet(vae, samples, sheet(row)) if options.sheets else None)
+
+        vae = train_vae(
+            samples,
+            options.config,
+            fit,
+            team,
+            device,
+            vae_report,
+            options.vae_crop,
+            options.vae_batch,
+        )
+        if team.rank == 0:
+            vae.save_pretrained(options.work / "vae")
+    elif stage == "looks":
+        tokenizer = _tokenizer()
+        train_looks(
+            samples, options.config, tokenizer, fit, team, device, shown, options.looks_batch
+        )
+    else:
+        vae, tokenizer = _trained_vae(options, device), _tokenizer()
+        encoders = _encoders(options, tokenizer)
+
+        def paint_report(painter: Painter, row: dict[str, float]) -> None:
+            figures = None
+            if options.sheets:
+                figures = preview.painter_sheet(
+                    painter, vae, tokenizer, samples, options.config, sheet(row)
+                )
+            shown(row, figures)
+
+        train_diffusion(
+            samples,
+            options.config,
+            vae,
+            tokenizer,
+            encoders,
+            replace(fit, report_s=120.0),
+            team,
+            device,
+            paint_report,
+            options.batch,
+        )
+
+
+def save(options: TrainOptions) -> int:
+    """Write the checkpoint from the work folder; returns its size in bytes."""
+    from .save import save_mini
+    from .train_diffusion import Painter
+
+    tokenizer = _tokenizer()
+    painter = Painter(options.config, _encoders(options, tokenizer))
+    if not (options.work / "paint.pt").is_file():
+        raise UserError(f"{options.work} holds no trained painter; run the stage paint first")
+    load_weights(painter, options.work, "paint")
+    record = {"samples": len(load(options)), "minutes": options.minutes, "seed": options.seed}
+    vae = _trained_vae(options, "cpu")
+    return save_mini(options.out / "mini", options.config, vae, painter, tokenizer, record)
+
+
+def _tokenizer() -> CLIPTokenizer:
+    from ...render.dress.caption import vocabulary
+    from .tokenizer import build_tokenizer
+
+    return build_tokenizer(vocabulary())
+
+
+def _encoders(options: TrainOptions, tokenizer: CLIPTokenizer) -> Encoders:
+    """The encoders of the second stage, or fresh ones where it was left out."""
+    from .train_looks import Encoders
+
+    encoders = Encoders(options.config, len(tokenizer))
+    if (options.work / "looks.pt").is_file():
+        load_weights(encoders, options.work, "looks")
+    return encoders
+
+
+def _trained_vae(options: TrainOptions, device: str) -> AutoencoderTiny:
+    import torch
+    from diffusers import AutoencoderTiny
+
+    folder = options.work / "vae"
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{options.work} holds no trained autoencoder; run the stage vae first")
+    vae: Any = AutoencoderTiny.from_pretrained(folder)
+    return vae.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+
+def _room(options: TrainOptions) -> int:
+    """Floats that the largest stage averages: all weights, and the share of the budget spent."""
+    if options.workers <= 1:
+        return 0
+    from .build import build_vae
+    from .train_diffusion import Painter
+
+    parts = (build_vae(options.config), Painter(options.config, _encoders(options, _tokenizer())))
+    return 1 + max(sum(p.numel() for p in part.parameters()) for part in parts)
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m diffsign.generate.mini.train")
+    parser.add_argument("samples", type=Path, help="folder written by render/synthesis.py")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="work and result folder")
+    parser.add_argument("--minutes", type=float, default=60.0, help="whole budget (60)")
+    parser.add_argument("--stage", choices=(*STAGES, "save"), help="only this stage")
+    parser.add_argument("--workers", type=int, help="processes (one per core; one with a GPU)")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    workers = given.workers if given.workers is not None else default_workers()
+    options = TrainOptions(
+        given.samples, given.out, given.minutes, workers=workers, seed=given.seed
+    )
+    try:
+        folder = train(options, (given.stage,) if given.stage else (*STAGES, "save"))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
