@@ -194,12 +194,14 @@ def _joined(found: np.ndarray, seed: np.ndarray, face: FaceRegions) -> np.ndarra
     smooth = grown(grown(found, -reach), reach)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(smooth.astype(np.uint8))
     least = 0.004 * face.width * face.height
+    largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
     near_head = grown(seed | face.oval, 0.35 * face.width)
     kept = np.zeros_like(found)
     for piece in range(1, count):
         mask = labels == piece
-        # A small piece that touches no other hair is shadow beside the neck or a collar.
-        enough = least if (mask & grown(seed, 0.2 * face.width)).any() else 8 * least
+        # Small pieces are shine on a forehead, shadow beside the neck, or a collar.
+        on_top = (mask & grown(seed, 0.2 * face.width)).any()
+        enough = max(least, 0.08 * largest) if on_top else 8 * least
         if stats[piece, cv2.CC_STAT_AREA] >= enough and (mask & near_head).any():
             kept |= mask
     return kept

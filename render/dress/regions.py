@@ -8,8 +8,9 @@ from ...errors import UserError
 from ..avatar.parts import PART_INDEX
 from .body_regions import body_regions
 from .face_regions import face_regions
-from .lab import srgb_to_lab
+from .lab import delta_e, srgb_to_lab
 from .person import find_person, grown
+from .samples import dominant
 
 REGIONS: dict[str, tuple[str, ...]] = {
     "shirt": ("top",),
@@ -18,6 +19,8 @@ REGIONS: dict[str, tuple[str, ...]] = {
 }
 """Regions whose colours are compared, and the parts of a render that make them up."""
 LEAST_PIXELS = 40
+SAME_CLOTH = 30.0
+"""Lab distance within which folds and shading of one cloth lie."""
 
 
 def region_colours(image: np.ndarray, part_mask: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -58,9 +61,18 @@ def colour_distances(
 
 
 def _found(image: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The picture at its working size, and the masks found in it."""
+    """The picture at its working size, and the masks found in it.
+
+    The shirt is the part of the torso in its commonest colour: prints, necklaces and skin in
+    the neckline do not count.
+    """
     person = find_person(image)
     face = face_regions(person)
     body = body_regions(person, face)
     skin = np.zeros(person.mask.shape, bool) if face is None else face.skin
-    return person.image, {"shirt": body.top, "skin": skin, "hair": body.hair}
+    lab = srgb_to_lab(person.image)
+    shirt = body.top
+    cloth = dominant(lab[shirt])
+    if cloth is not None:
+        shirt = shirt & (delta_e(lab, cloth[0]) < SAME_CLOTH)
+    return person.image, {"shirt": shirt, "skin": skin, "hair": body.hair}
