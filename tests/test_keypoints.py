@@ -426,9 +426,9 @@ def test_one_frame_is_detected_and_the_terminal_stays_clean(tmp_path: Path) -> N
         "    found = load_keypoints(path)\n"
         "    print(found.frame_count, found.seen('left_hand').sum())\n"
     )
-    names = [str(tmp_path / "one.mp4"), str(tmp_path / "late.mp4")]
+    names = [str(tmp_path / "late.mp4"), str(tmp_path / "one.mp4")]
     done = subprocess.run(
         [sys.executable, "-c", script, *names], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["1 1", "6 4"]
+    assert done.stdout.splitlines() == ["6 4", "1 1"]
     assert done.stderr == ""
