@@ -7,8 +7,10 @@ and image embeddings, noise) is computed once.
 
 import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,13 @@ import numpy as np
 
 from ..errors import UserError
 from . import hardware
-from .canvas import plan_canvas
+from .canvas import Canvas, plan_canvas
 from .checkpoints import resolve_model
 from .frames import (
+    FrameInputs,
     Passes,
     frame_key,
     frame_path,
-    input_hash,
     is_painted,
     read_inputs,
     write_frame,
@@ -32,6 +34,8 @@ from .options import PaintOptions, Settings, resolve_settings
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from .sampling import Guidance
 
 __all__ = ["PaintOptions", "Passes", "paint"]
 
@@ -81,26 +85,21 @@ def paint(
         None if generator is None else generator.precision,
     )
     weights = model_hashes(checkpoint)
-    kinds = tuple(net.kind for net in checkpoint.controlnets)
     made_by = {
         "revision": _REVISION,
         "settings": asdict(settings),
         "weights": weights,
         "appearance": _image_hash(appearance),
     }
-    total = passes.frame_count
-    keys = [frame_key(made_by, input_hash(passes, frame, kinds)) for frame in range(total)]
-    todo = [
-        frame for frame in range(total) if not is_painted(frame_path(out_dir, frame), keys[frame])
-    ]
-    if progress is not None:
-        progress(total - len(todo), total)
+    kinds = tuple(net.kind for net in checkpoint.controlnets)
+    count = _Count(len(passes), progress)
+    jobs = _unpainted(passes, kinds, made_by, out_dir, count)
     used: dict[str, Any] = {}
-    if todo:
+    first = next(jobs, None)
+    if first is not None:  # else no model need be loaded
         generator = generator or load_generator(checkpoint, options.device, settings.precision)
-        used = _paint_all(
-            passes, appearance, settings, options.batch, out_dir, keys, todo, progress, generator
-        )
+        brush = _brush(passes, appearance, settings, generator)
+        used = _paint_all(chain([first], jobs), brush, options.batch, out_dir, count)
     notes = list(used.pop("notes", ()))
     if appearance is not None and checkpoint.adapter is None:
         notes.append(f"{checkpoint.name} has no IP-Adapter: the image only dressed the avatar.")
@@ -110,64 +109,120 @@ def paint(
         "weights": weights,
         **asdict(settings),
         "appearance": made_by["appearance"],
-        "frames": total,
-        "painted": len(todo),
+        "frames": len(passes),
+        "painted": 0,
         **used,
         "seconds": round(time.perf_counter() - started, 3),
         "notes": notes,
     }
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A frame to paint: its number, its key and its images."""
+
+    frame: int
+    key: str
+    inputs: FrameInputs
+
+
+@dataclass(frozen=True)
+class _Brush:
+    """Everything that is the same for all frames of a clip."""
+
+    generator: Generator
+    settings: Settings
+    guidance: "Guidance"
+    canvas: Canvas
+
+
+class _Count:
+    """Counts finished frames and reports them."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+        self.add(0)
+
+    def add(self, frames: int) -> None:
+        self._done += frames
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _unpainted(
+    passes: Passes, kinds: tuple[str, ...], made_by: dict[str, Any], out_dir: Path, count: _Count
+) -> Iterator[_Job]:
+    """The frames that are not there yet, read one after another; counts those that are."""
+    for frame in range(len(passes)):
+        inputs = read_inputs(passes, frame, kinds)
+        key = frame_key(made_by, inputs)
+        if is_painted(frame_path(out_dir, frame), key):
+            count.add(1)
+        else:
+            yield _Job(frame, key, inputs)
+
+
+def _brush(
+    passes: Passes, appearance: "Image.Image | None", settings: Settings, generator: Generator
+) -> _Brush:
+    from .sampling import embed_guidance
+
+    size = passes.camera
+    return _Brush(
+        generator,
+        settings,
+        embed_guidance(generator, settings, appearance),
+        plan_canvas(size.width, size.height, settings.size, generator.multiple),
+    )
+
+
 def _paint_all(
-    passes: Passes,
-    appearance: "Image.Image | None",
-    settings: Settings,
-    batch: int | None,
-    out_dir: Path,
-    keys: list[str],
-    todo: list[int],
-    progress: Progress | None,
-    generator: Generator,
+    jobs: Iterator[_Job], brush: _Brush, batch: int | None, out_dir: Path, count: _Count
 ) -> dict[str, Any]:
-    """Paint the frames `todo`, in batches that are halved when memory runs out."""
-    from .sampling import embed_guidance, paint_frames
-
-    guidance = embed_guidance(generator, settings, appearance)
-    canvas = plan_canvas(passes.width, passes.height, settings.size, generator.multiple)
-    batch = batch or hardware.batch_size(generator.device, *canvas.working)
-
-    def paint_some(frames: list[int]) -> None:
-        inputs = [read_inputs(passes, frame, generator.kinds) for frame in frames]
-        painted = paint_frames(generator, settings, guidance, canvas, frames, inputs)
-        for frame, pixels in zip(frames, painted, strict=True):
-            write_frame(frame_path(out_dir, frame), pixels, keys[frame])
-
-    left = list(todo)
-    while left:
-        if _in_memory(paint_some, left[:batch]):
-            left = left[batch:]
-            if progress is not None:
-                progress(passes.frame_count - len(left), passes.frame_count)
+    """Paint `jobs` in batches, which are halved when memory runs out."""
+    device, working = brush.generator.device, brush.canvas.working
+    batch = batch or hardware.batch_size(device, *working)
+    painted = 0
+    waiting = list(islice(jobs, batch))
+    while waiting:
+        now = waiting[:batch]
+        if _in_memory(partial(_paint_batch, now, brush, out_dir)):
+            painted += len(now)
+            count.add(len(now))
+            waiting = waiting[len(now) :]
+            waiting += islice(jobs, max(0, batch - len(waiting)))
         elif batch > 1:
             batch //= 2
         else:
             raise UserError(
-                f"The memory does not suffice to paint one frame of {canvas.working[0]}x"
-                f"{canvas.working[1]} on {generator.device}: use --model mini or a smaller --size."
+                f"The memory does not suffice to paint one frame of {working[0]}x{working[1]} on "
+                f"{device}: use --model mini or a smaller --size."
             )
     return {
-        "device": generator.device,
-        "working_size": list(canvas.working),
+        "painted": painted,
+        "device": device,
+        "working_size": list(working),
         "batch": batch,
         "versions": _versions(),
-        "notes": guidance.notes,
+        "notes": brush.guidance.notes,
     }
 
 
-def _in_memory(paint_some: Callable[[list[int]], None], frames: list[int]) -> bool:
-    """Paint `frames`; False if memory ran out, after what was taken has been given back."""
+def _paint_batch(jobs: list[_Job], brush: _Brush, out_dir: Path) -> None:
+    from .sampling import paint_frames
+
+    frames, inputs = [job.frame for job in jobs], [job.inputs for job in jobs]
+    painted = paint_frames(
+        brush.generator, brush.settings, brush.guidance, brush.canvas, frames, inputs
+    )
+    for job, pixels in zip(jobs, painted, strict=True):
+        write_frame(frame_path(out_dir, job.frame), pixels, job.key)
+
+
+def _in_memory(action: Callable[[], None]) -> bool:
+    """Do it; False if memory ran out, after what was taken has been given back."""
     try:
-        paint_some(frames)
+        action()
     except (RuntimeError, MemoryError) as error:
         if not hardware.is_out_of_memory(error):
             raise
