@@ -153,7 +153,7 @@ class DrawnPasses:
     def beauty_srgb(self, index):
         return self.drawings[index][0]
 
-    def frame(self, index):
+    def frame(self, index, *wanted):
         return {"part": self.drawings[index][1]}
 
 

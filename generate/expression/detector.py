@@ -14,14 +14,18 @@ CROP_SIDE = 256  # what the crop is brought to before detection: small faces are
 @contextmanager
 def mediapipe_detector() -> Iterator[Detector]:
     """MediaPipe Face Mesh with iris points, every picture on its own (no tracking, no lag)."""
-    from mediapipe.python.solutions.face_mesh import FaceMesh
+    from ...retarget.keypoints.quiet import quiet_native_stderr
 
-    mesh = FaceMesh(
-        static_image_mode=True,
-        max_num_faces=1,
-        refine_landmarks=True,
-        min_detection_confidence=0.3,
-    )
+    with quiet_native_stderr():
+        from mediapipe.python.solutions.face_mesh import FaceMesh
+
+        mesh = FaceMesh(
+            static_image_mode=True,
+            max_num_faces=1,
+            refine_landmarks=True,
+            min_detection_confidence=0.3,
+        )
+        mesh.process(np.zeros((CROP_SIDE, CROP_SIDE, 3), np.uint8))
 
     def detect(crop: np.ndarray) -> np.ndarray | None:
         found = mesh.process(np.ascontiguousarray(crop)).multi_face_landmarks

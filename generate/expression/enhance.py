@@ -46,8 +46,8 @@ class Passes(Protocol):
         """The beauty render of a frame, (H,W,3) uint8."""
         ...
 
-    def frame(self, index: int) -> Mapping[str, np.ndarray]:
-        """The layers of a frame; 'part' is (H,W), indices of `render.avatar.parts.PARTS`."""
+    def frame(self, index: int, *wanted: str) -> Mapping[str, np.ndarray]:
+        """The wanted layers of a frame; 'part' is (H,W), indices of `render.avatar.parts.PARTS`."""
         ...
 
 
@@ -232,7 +232,7 @@ def _enhance_file(
         return _report(index, "skipped", reason)
     image = _read(path, size)
     part = _resized(
-        np.asarray(passes.frame(index)["part"]).astype(np.uint8), size, cv2.INTER_NEAREST
+        np.asarray(passes.frame(index, "part")["part"]).astype(np.uint8), size, cv2.INTER_NEAREST
     )
     rows, columns = box.inside(*size)
     origin = (columns.start, rows.start)

@@ -1,0 +1,63 @@
+"""How far the fitted body lies from the keypoints it was fitted to."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...retarget.keypoints.record import Keypoints
+from ...retarget.motion import Motion
+from .unavailable import Unavailable
+
+PARTS = ("body", "left_hand", "right_hand", "face")
+SURE = 0.5  # confidence from which a point counts as visible
+REFERENCE_SIDE = 512
+_CHUNK = 32  # frames posed at once: 32 x 19,158 vertices are 7 MB
+
+
+def projected_points(motion: Motion) -> dict[str, np.ndarray]:
+    """Pixels (T, N, 2) of the fitted body's points, by part, in the order of the keypoints.
+
+    Raises Unavailable for a body without calibrated points.
+    """
+    from ...retarget.body.landmarks import landmark_points, landmarks
+    from ...retarget.body.load import load_body
+    from ...retarget.body.model import pose_vertices, shape_body
+
+    body = load_body(motion.body)
+    try:
+        points = landmarks(body)
+    except ValueError as error:
+        raise Unavailable(str(error)) from None
+    rest, joints = shape_body(body, motion.betas)
+    chunks = []
+    for start in range(0, motion.frame_count, _CHUNK):
+        piece = motion.part(start, min(start + _CHUNK, motion.frame_count))
+        vertices = pose_vertices(body, rest, joints, piece.poses, piece.trans, piece.facial_actions)
+        chunks.append(landmark_points(points, vertices, piece.joints))
+    return {
+        part: motion.camera.project(np.concatenate([chunk[part] for chunk in chunks]))
+        for part in PARTS
+    }
+
+
+def reprojection_error(
+    projected: Mapping[str, np.ndarray], keypoints: Keypoints
+) -> dict[str, float | None]:
+    """Median distance by part, in pixels of a picture whose longer side has 512.
+
+    Over all frames and visible points: confidence at least 0.5 and inside the picture. Lower is
+    better; the measure of SMPLify (Bogo et al. 2016). None where no point of a part is visible.
+
+    projected: (T, N, 2) pixels of the keypoints' picture, by part.
+    """
+    scale = REFERENCE_SIDE / max(keypoints.width, keypoints.height)
+    errors: dict[str, float | None] = {}
+    for part in PARTS:
+        seen = getattr(keypoints, part)
+        inside = (seen[..., :2] >= 0).all(-1) & (
+            seen[..., :2] < [keypoints.width, keypoints.height]
+        ).all(-1)
+        visible = (seen[..., 3] >= SURE) & inside
+        apart = np.linalg.norm(projected[part] - seen[..., :2], axis=-1)[visible]
+        errors[part] = float(np.median(apart)) * scale if len(apart) else None
+    return errors
