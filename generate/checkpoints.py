@@ -6,7 +6,8 @@ path (`loading`, `paint`). A folder given by the user may carry its own defaults
 
     {"name": "mini",
      "controlnets": [{"kind": "normal", "subfolder": "controlnet_normal", "scale": 1.0}],
-     "adapter": {"subfolder": "ip/models", "weights": "ip-adapter_sd15.safetensors", "scale": 1.0},
+     "adapter": {"subfolder": "ip/models", "weights": "ip-adapter_sd15.safetensors", "scale": 1.0,
+                 "always": true},
      "defaults": {"strength": 0.5, "steps": 2, "guidance": 1.0, "size": 256, "scheduler": "euler",
                   "caption": "always", "prompt_suffix": "", "negative_prompt": ""}}
 
@@ -51,11 +52,18 @@ class ControlNetSource:
 
 @dataclass(frozen=True)
 class AdapterSource:
-    """An IP-Adapter: the folder that holds `weights` and `image_encoder/`, and its scale."""
+    """An IP-Adapter.
+
+    source: the folder that holds `weights` and `image_encoder/`.
+    always: where no image is given, whether the adapter stays on with the embedding of nothing
+        (a UNet that was trained together with its adapter expects that) or is switched off (which
+        gives a UNet that was trained before its adapter back as it was).
+    """
 
     source: Source
     weights: str
     scale: float = 0.6
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,13 +237,18 @@ def _adapter(folder: Path, record: dict, note: Path) -> AdapterSource | None:
     entry = record.get("adapter", {})
     if entry is None:
         return None
-    _refuse_unknown(entry, {"subfolder", "weights", "scale"}, note)
+    _refuse_unknown(entry, {"subfolder", "weights", "scale", "always"}, note)
     subfolder = entry.get("subfolder", "ip/models")
     files = sorted(path.name for path in (folder / subfolder).glob("*.safetensors"))
     weights = entry.get("weights", files[0] if files else None)
     if weights is None:
         return None
-    return AdapterSource(Source(str(folder), subfolder), weights, float(entry.get("scale", 1.0)))
+    return AdapterSource(
+        Source(str(folder), subfolder),
+        weights,
+        float(entry.get("scale", 1.0)),
+        bool(entry.get("always", True)),
+    )
 
 
 def _defaults(entry: dict, note: Path) -> Defaults:

@@ -73,7 +73,7 @@ def frame_key(settings: dict[str, Any], inputs: FrameInputs) -> str:
     """One hash of all that determines a frame beside its number: JSON-able settings, its images."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for image in (inputs.beauty, *inputs.conditioning.values()):
-        digest.update(np.ascontiguousarray(image))
+        digest.update(image.tobytes())
     return digest.hexdigest()
 
 

@@ -85,10 +85,6 @@ def resolve_settings(
         value = getattr(options, name)
         return getattr(checkpoint.defaults, name) if value is None else value
 
-    appearance_scale = 0.0
-    if has_appearance and checkpoint.adapter is not None:
-        asked = options.appearance_scale
-        appearance_scale = checkpoint.adapter.scale if asked is None else float(asked)
     precision = precision or options.precision
     if precision is None:
         precision = hardware.best_precision(options.device or hardware.best_device())
@@ -98,7 +94,7 @@ def resolve_settings(
         strength=float(chosen("strength")),
         steps=int(chosen("steps")),
         guidance=float(chosen("guidance")),
-        appearance_scale=appearance_scale,
+        appearance_scale=_appearance_scale(options, checkpoint, has_appearance),
         conditioning_scales=_conditioning_scales(options, checkpoint),
         seed=options.seed,
         noise=options.noise,
@@ -108,6 +104,15 @@ def resolve_settings(
     )
     _check(settings, options)
     return settings
+
+
+def _appearance_scale(options: PaintOptions, checkpoint: Checkpoint, has_appearance: bool) -> float:
+    adapter = checkpoint.adapter
+    if adapter is None or not (has_appearance or adapter.always):
+        return 0.0
+    if has_appearance and options.appearance_scale is not None:
+        return float(options.appearance_scale)
+    return adapter.scale
 
 
 def _conditioning_scales(options: PaintOptions, checkpoint: Checkpoint) -> dict[str, float]:

@@ -41,7 +41,8 @@ def embed_guidance(
 ) -> Guidance:
     """Embed the texts and the appearance image, and set the appearance's weight in the UNet.
 
-    Without an image the adapter stays at weight zero, where its layers do nothing at all.
+    Without an image the adapter's weight is 0, where its layers do nothing at all, or it gets the
+    embedding of nothing: as the checkpoint wants it (`AdapterSource.always`).
     """
     pipeline = generator.pipeline
     guided = settings.guidance > 1
@@ -50,11 +51,8 @@ def embed_guidance(
     )
     embedded = None
     if generator.checkpoint.adapter is not None:
-        image = squared(appearance) if appearance is not None else _nothing()
         pipeline.set_ip_adapter_scale(settings.appearance_scale)
-        (embedded,) = pipeline.prepare_ip_adapter_image_embeds(
-            image, None, generator.device, 1, guided
-        )
+        embedded = _embed_appearance(generator, appearance, guided)
     notes = _unread_words(pipeline.tokenizer, settings.prompt)
     return Guidance(prompt, negative if guided else None, embedded, notes)
 
@@ -120,6 +118,20 @@ def paint_frames(
     return [to_frame(canvas, _pixels(image)) for image in images]
 
 
+def _embed_appearance(
+    generator: Generator, appearance: "Image.Image | None", guided: bool
+) -> torch.Tensor:
+    from PIL import Image
+
+    image = Image.new("RGB", (64, 64)) if appearance is None else squared(appearance)
+    (both,) = generator.pipeline.prepare_ip_adapter_image_embeds(
+        image, None, generator.device, 1, do_classifier_free_guidance=True
+    )
+    nothing, something = both.chunk(2)
+    wanted = nothing if appearance is None else something
+    return torch.cat([nothing, wanted]) if guided else wanted
+
+
 def _tensor(canvas: Canvas, images: list[np.ndarray]) -> torch.Tensor:
     """Frames (H,W,3) uint8 as working images (B,3,H',W') float32 in 0..1."""
     stacked = np.stack([to_working(canvas, image) for image in images])
@@ -140,12 +152,6 @@ def _random_sources(settings: Settings, frames: Sequence[int]) -> list[torch.Gen
     keys = noise.keys(settings.noise, settings.seed, frames)
     seeds = [int(np.random.default_rng([*key, 1]).integers(2**62)) for key in keys]
     return [torch.Generator().manual_seed(seed) for seed in seeds]
-
-
-def _nothing() -> "Image.Image":
-    from PIL import Image
-
-    return Image.new("RGB", (64, 64))
 
 
 def _unread_words(tokenizer: Any, prompt: str) -> tuple[str, ...]:

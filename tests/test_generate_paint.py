@@ -143,10 +143,30 @@ def test_without_an_image_the_adapter_does_nothing_at_all(
     shutil.rmtree(bare / "ip")
     without = load_generator(folder_checkpoint(bare), precision="fp32")
     assert without.checkpoint.adapter is None
-    assert np.array_equal(_paint(generator, passes, out), _paint(without, passes, out))
+    off = _with_adapter(generator, always=False)
+    assert np.array_equal(_paint(off, passes, out), _paint(without, passes, out))
     # An image of weight 0 does nothing either; the prompt keeps the caption out of both.
-    unheard = _paint(generator, passes, out, RED, prompt="x", appearance_scale=0.0)
+    unheard = _paint(off, passes, out, RED, prompt="x", appearance_scale=0.0)
     assert np.array_equal(unheard, _paint(without, passes, out, prompt="x"))
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_an_adapter_that_is_always_on_gets_the_embedding_of_nothing(
+    generator: Generator, guidance: float
+) -> None:
+    on = _with_adapter(generator, always=True)
+    options = replace(OPTIONS, guidance=guidance)
+    settings = resolve_settings(options, on.checkpoint, "a man", False, "fp32")
+    assert settings.appearance_scale == 1.0
+    embedded = sampling.embed_guidance(on, settings, None).appearance
+    assert embedded is not None and not embedded.any()
+    assert len(embedded) == (1 if guidance == 1 else 2)
+
+
+def _with_adapter(generator: Generator, always: bool) -> Generator:
+    assert generator.checkpoint.adapter is not None
+    adapter = replace(generator.checkpoint.adapter, always=always)
+    return replace(generator, checkpoint=replace(generator.checkpoint, adapter=adapter))
 
 
 def test_an_image_for_a_model_without_adapter_is_noted(
@@ -305,7 +325,7 @@ def test_the_same_settings_give_the_same_bytes(
 def test_a_frame_is_the_same_in_every_batch(
     generator: Generator, passes: FakePasses, out: Path, scheduler: str
 ) -> None:
-    options = {"noise": "fresh", "scheduler": scheduler, "steps": 3}
+    options: dict[str, Any] = {"noise": "fresh", "scheduler": scheduler, "steps": 3}
     single = _paint(generator, passes, out, RED, batch=1, **options)
     batched = _paint(generator, passes, out, RED, batch=3, **options)
     assert np.abs(single.astype(int) - batched).max() <= 1
