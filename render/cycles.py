@@ -28,10 +28,12 @@ VIEW_LAYER = "ViewLayer"
 
 @dataclass(frozen=True)
 class Quality:
-    """samples per pixel; denoise with OpenImageDenoise; bounces of light between surfaces."""
+    """samples per pixel; denoise with OpenImageDenoise, smooth: by its best network, not its
+    fastest; bounces of light between surfaces."""
 
     samples: int
     denoise: bool = True
+    smooth: bool = False
     bounces: int = 1
 
 
@@ -63,10 +65,11 @@ def prepare(scene: Any, threads: int | None = None) -> None:
 
 
 @contextmanager
-def _data_settings(scene: Any) -> Iterator[None]:
-    """One sample through the centre of each pixel and every layer on; the picture's after."""
+def _data_settings(scene: Any, motion: bool) -> Iterator[None]:
+    """One sample through the centre of each pixel and every layer on; all layers off after."""
     layer = scene.view_layers[0]
-    passes = ("z", "vector", "normal", "uv", "position", "object_index", "material_index")
+    passes = ["z", "normal", "uv", "position", "object_index", "material_index"]
+    passes += ["vector"] if motion else []
     cycles = scene.cycles
     cycles.samples = 1
     cycles.use_denoising = False
@@ -83,8 +86,12 @@ def _data_settings(scene: Any) -> Iterator[None]:
             setattr(layer, f"use_pass_{name}", False)
 
 
-def render_data(scene: Any, frame: int, scratch: Path) -> dict[str, np.ndarray]:
+def render_data(
+    scene: Any, frame: int, scratch: Path, motion: bool = True
+) -> dict[str, np.ndarray]:
     """The data layers of one frame, in the conventions of `pass_set`.
+
+    Motion takes evaluating the neighbouring frames too; without it that layer is left out.
 
     Returns:
         depth (H,W) metres along the camera's z, inf on the background; normal (H,W,3) camera
@@ -93,21 +100,24 @@ def render_data(scene: Any, frame: int, scratch: Path) -> dict[str, np.ndarray]:
         before minus where it is, then where it will be minus where it is; object and part (H,W).
         All float32; all 0 on the background but depth.
     """
-    with _data_settings(scene):
+    with _data_settings(scene, motion):
         raw = _render(scene, frame, scratch)
     depth = raw["Depth"][..., 0]
     seen = depth < FAR_AWAY_METRES
     mask = seen[..., None]
-    vector = raw["Vector"]
-    return {
+    layers = {
         "depth": np.where(seen, depth, np.inf).astype(np.float32),
         "normal": np.where(mask, raw["Normal"] @ VIEW_FROM_WORLD.T, 0).astype(np.float32),
         "position": np.where(mask, raw["Position"] @ WORLD_FROM_CAMERA, 0).astype(np.float32),
         "uv": np.where(mask, raw["UV"][..., :2], 0).astype(np.float32),
-        "motion": np.where(mask, vector * [1, -1, -1, 1], 0).astype(np.float32),
         "object": np.where(seen, raw["IndexOB"][..., 0], 0).astype(np.float32),
         "part": np.where(seen, raw["IndexMA"][..., 0], 0).astype(np.float32),
     }
+    if motion:
+        # Blender gives (before - now, now - after), y up.
+        vector = raw["Vector"] * [1, -1, -1, 1]
+        layers["motion"] = np.where(mask, vector, 0).astype(np.float32)
+    return layers
 
 
 def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> np.ndarray:
@@ -123,7 +133,7 @@ def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> n
         cycles.denoiser = "OPENIMAGEDENOISE"
         cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
         cycles.denoising_prefilter = "FAST"
-        cycles.denoising_quality = "FAST"
+        cycles.denoising_quality = "BALANCED" if quality.smooth else "FAST"
     return _render(scene, frame, scratch)["Combined"]
 
 
