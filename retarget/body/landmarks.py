@@ -139,8 +139,6 @@ def _body(body: Body, face: PointSet) -> PointSet:
     points = _empty(33)
     for row, joint in _POSE_JOINTS.items():
         points.joint_weights[row, INDEX[joint]] = 1
-    for row, side in ((15, "left"), (16, "right")):
-        _put_wrist(points, row, side)
     for row, source in _POSE_FACE.items():
         points.vertex_ids[row] = face.vertex_ids[source]
         points.vertex_weights[row] = face.vertex_weights[source]

