@@ -59,7 +59,10 @@ def lip_colour(face: FaceRegions, lab: np.ndarray) -> Measured | None:
 
 
 def brow_colour(face: FaceRegions, lab: np.ndarray, skin: np.ndarray) -> Measured | None:
-    """The darker half of the brows; None where they are no darker than the skin."""
+    """The darker half of the brows; None where they are no darker than the skin.
+
+    In a small face a brow is a few pixels that are half skin: little confidence then.
+    """
     pixels = lab[face.brows]
     if len(pixels) < 30:
         return None
@@ -67,7 +70,7 @@ def brow_colour(face: FaceRegions, lab: np.ndarray, skin: np.ndarray) -> Measure
     colour = np.median(dark, axis=0)
     if colour[0] > skin[0] - 6:
         return None
-    return Measured(lab_to_hex(colour), 0.5)
+    return Measured(lab_to_hex(colour), 0.5 if face.height > 130 else 0.3)
 
 
 def eye_colour(face: FaceRegions, lab: np.ndarray) -> Measured | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .body_regions import BodyRegions, face_frame, like_skin
 from .face_regions import FaceRegions
+from .person import grown
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class HairExtent:
         below: (right, left) area of hair lower than the chin.
         lowest: lowest row; -0.5 is the chin, -1 about the shoulders.
         knot: area of a part on top that is clearly narrower than the head.
+        straight: how much neighbouring strands run one way, 0 (curls) to 1 (combed).
         cut: whether the picture ends above the face before the hair can.
     """
 
@@ -34,6 +36,7 @@ class HairExtent:
     below: tuple[float, float]
     lowest: float
     knot: float
+    straight: float
     cut: bool
 
 
@@ -48,7 +51,7 @@ def hair_extent(face: FaceRegions, body: BodyRegions, lab: np.ndarray) -> HairEx
     end = face_frame(face, np.array([face.centre[0]]), np.array([0.0]))[1]
     cut = bool(abs(face.up[1]) > 0.7 and end[0] < 0.78)
     if len(x) == 0:
-        return HairExtent(0.0, bare, 0.0, 0.0, (0.0, 0.0), (0.0, 0.0), 0.5, 0.0, cut)
+        return HairExtent(0.0, bare, 0.0, 0.0, (0.0, 0.0), (0.0, 0.0), 0.5, 0.0, 1.0, cut)
     across, along = face_frame(face, x + 0.5, y + 0.5)
     unit = 1.0 / (face.width * face.height)
     top = float(np.quantile(along, 0.99))
@@ -71,6 +74,7 @@ def hair_extent(face: FaceRegions, body: BodyRegions, lab: np.ndarray) -> HairEx
         below=(below(-1), below(1)),
         lowest=float(np.quantile(along, 0.01)),
         knot=_knot(across, along, unit),
+        straight=_straightness(lab[..., 0], body.hair, face.width),
         cut=cut,
     )
 
@@ -85,6 +89,26 @@ def _knot(across: np.ndarray, along: np.ndarray, unit: float) -> float:
         if widths[i] < 0.75 * widths[:i].max() and widths[i] < 0.9 * widths[i + 1 :].max():
             return float((along > rows[i]).sum() * unit)
     return 0.0
+
+
+def _straightness(light: np.ndarray, hair: np.ndarray, face_width: float) -> float:
+    """Mean coherence of the structure tensor over hair (Bigun, Granlund 1987).
+
+    Weighted by the gradient's energy, at a scale of a twentieth of the face: combed hair has
+    one direction there, curls have all.
+    """
+    import cv2
+
+    fine, coarse = face_width / 110, face_width / 22
+    smooth = cv2.GaussianBlur(light.astype(np.float32), (0, 0), fine)
+    dx = cv2.Scharr(smooth, cv2.CV_32F, 1, 0)
+    dy = cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
+    xx, xy, yy = (cv2.GaussianBlur(each, (0, 0), coarse) for each in (dx * dx, dx * dy, dy * dy))
+    inner = grown(hair, -face_width / 30)
+    energy = float((xx + yy)[inner].sum())
+    if inner.sum() < 50 or energy < 1e-6:
+        return 1.0
+    return float(np.hypot(xx - yy, 2 * xy)[inner].sum()) / energy
 
 
 def _extent(values: np.ndarray) -> float:
@@ -105,16 +129,15 @@ def hair_style(extent: HairExtent) -> tuple[str, float]:
         return "crop", 0.3
     low, high = min(extent.beside), max(extent.beside)
     below = sum(extent.below)
-    if extent.height > 0.62 and extent.width > 1.8:
-        return "afro", 0.6
-    if below > 0.06:
-        if high < 0.6 or low < 0.2:
-            return "ponytail", 0.6
-        return ("long", 0.7) if extent.lowest < -0.85 else ("bob", 0.6)
+    if extent.straight < 0.72 and extent.area > 0.85 and extent.width > 1.5:
+        round_head = extent.height > 0.48 and extent.lowest > -0.55
+        return ("afro", 0.6) if round_head else ("curly", 0.5)
+    if below > 0.06 and (high < 0.6 or low < 0.2):
+        return "ponytail", 0.6
+    if low > 0.5 and extent.lowest < -0.3:
+        return ("long", 0.6) if extent.lowest < -0.7 else ("bob", 0.6)
     if extent.knot > 0.03:
         return "bun", 0.5
-    if low > 0.5 and extent.lowest < -0.3:
-        return "bob", 0.5
-    if extent.height < 0.24:
+    if extent.height < 0.24 and extent.area < 0.13:
         return "crop", 0.4
     return "short", 0.4
