@@ -33,7 +33,6 @@ _NEEDED_MODULES = {
     "pyrender": "pyrender",
     "rich": "rich",
     "scipy": "scipy",
-    "smplx": "smplx",
     "torch": "torch",
     "transformers": "transformers",
     "trimesh": "trimesh",
