@@ -10,6 +10,7 @@ from ...render.avatar.parts import PART_INDEX
 from .face_points import (
     CONTROLS,
     EYE_RING,
+    EYE_SURROUND,
     FEATURES,
     LIPS_INNER,
     LIPS_OUTER,
@@ -31,6 +32,8 @@ from .regions import (
 )
 
 JITTER = 0.012  # of the detector, in eye distances
+SHUT_EYE = (0.14, 0.20)  # of `eye_opening`: lids that touch still measure 0.1 on the avatar
+SHUT_MOUTH = (0.03, 0.08)  # of `mouth_opening`
 _SKIN_PARTS = [PART_INDEX["face"], PART_INDEX["skin"]]
 
 
@@ -157,8 +160,9 @@ def _lids_alpha(task: FaceTask, side: str, scale: float) -> np.ndarray:
         float(eye_opening(task.target - task.shift, side)) if task.found else 1.0,
         float(eye_opening(task.target, side)),
         float(eye_opening(task.projected, side)),
+        SHUT_EYE,
     )
-    lids = eye_polygon(task.projected, side, task.part.shape, 0.05 * scale)
+    lids = polygon(task.projected[list(EYE_SURROUND[side])], task.part.shape)
     return shut * feathered(lids, 0.06 * scale)
 
 
@@ -175,6 +179,7 @@ def _lips_alpha(task: FaceTask, scale: float) -> np.ndarray:
         float(mouth_opening(task.target - task.shift)) if task.found else 1.0,
         float(mouth_opening(task.target)),
         float(mouth_opening(task.projected)),
+        SHUT_MOUTH,
     )
     lips = polygon(task.projected[list(LIPS_OUTER)], task.part.shape)
     return shut * feathered(lips, 0.05 * scale)
@@ -186,8 +191,12 @@ def _lip_skin(points: np.ndarray, taboo: np.ndarray) -> np.ndarray:
     return outer & ~polygon(points[list(LIPS_INNER)], taboo.shape, 1.0) & ~taboo
 
 
-def _shortfall(painted: float, target: float, exact: float) -> float:
-    """0..1: how far something that must be shut (exact opening near 0) was painted open."""
-    must = np.clip((0.16 - exact) / 0.08, 0, 1)
+def _shortfall(painted: float, target: float, exact: float, shut: tuple[float, float]) -> float:
+    """0..1: how far something that must be shut was painted open.
+
+    painted, target: openings as the detector sees them; exact: as the avatar has it; shut: the
+    exact opening up to which it counts as shut, and from which as open.
+    """
+    must = np.clip((shut[1] - exact) / (shut[1] - shut[0]), 0, 1)
     open_by = np.clip((painted - target - 0.03) / 0.07, 0, 1)
     return float(must * open_by)
