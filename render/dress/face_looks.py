@@ -26,29 +26,6 @@ def skin_lab(face: FaceRegions, lab: np.ndarray) -> np.ndarray | None:
     return np.median(pixels[near], axis=0) if near.any() else np.median(pixels, axis=0)
 
 
-def illumination_gain(face: FaceRegions, image: np.ndarray) -> np.ndarray:
-    """(3,) gain on linear RGB that takes some of the light's colour out of a picture.
-
-    The whites of the eyes are nearly grey; half of their cast (in the logarithm) is taken out,
-    at most 12 % per channel, and lightness is kept: small, reddish, shaded whites deserve no
-    more trust. Ones where the whites are under 12 pixels.
-    """
-    from ..avatar.colours import srgb_to_linear
-
-    whites = image[face.sclera]
-    if len(whites) < 12:
-        return np.ones(3)
-    linear = srgb_to_linear(whites / 255.0)
-    bright = linear[linear.sum(1) >= np.quantile(linear.sum(1), 0.6)].mean(axis=0)
-    # Sclera is a little yellow-pink: this is its linear colour over its green.
-    expected = np.array([1.10, 1.0, 0.94])
-    cast = np.maximum(bright, 1e-3) / max(float(bright[1]), 1e-3) / expected
-    if cast.max() / cast.min() > 2.0:
-        return np.ones(3)  # no white of an eye: paint, a lens, or coloured light
-    gain = np.clip(cast**-0.5, 0.88, 1.12)
-    return gain / float(gain @ [0.2126, 0.7152, 0.0722])
-
-
 def lip_colour(face: FaceRegions, lab: np.ndarray) -> Measured | None:
     """The middle colour of the lips without the mouth."""
     pixels = lab[face.lips]
@@ -170,10 +147,3 @@ def _dip(lab: np.ndarray, path: np.ndarray, reach: float) -> tuple[float, np.nda
         if depth > best:
             best, at = depth, i
     return best, lab[y[at], x[at]]
-
-
-def corrected(colour: str, gain: np.ndarray) -> str:
-    """A hex colour under `illumination_gain`."""
-    from ..avatar.colours import hex_to_linear, linear_to_srgb, srgb_to_hex
-
-    return srgb_to_hex(linear_to_srgb(hex_to_linear(colour) * gain))

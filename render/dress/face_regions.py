@@ -48,7 +48,7 @@ class FaceRegions:
     """Masks (H, W) bool of a face's parts, its frame, and its size.
 
     Attributes:
-        oval, lips, brows, sclera: masks.
+        oval, lips, brows: masks.
         irises: one ring mask per eye, of the coloured part, and its radius in pixels.
         skin: cheeks, nose and forehead, where skin is least likely to be hidden.
         moustache, chin, jaws: where a beard grows.
@@ -59,7 +59,6 @@ class FaceRegions:
     oval: np.ndarray
     lips: np.ndarray
     brows: np.ndarray
-    sclera: np.ndarray
     irises: tuple[tuple[np.ndarray, float], ...]
     skin: np.ndarray
     moustache: np.ndarray
@@ -90,17 +89,14 @@ def face_regions(person: Person) -> FaceRegions | None:
     mouth = polygon_mask(shape, face[LIPS_INNER])
     eyes = [polygon_mask(shape, face[ring]) for ring in EYES]
     discs = [_disc(shape, face[centre], face[list(rim)]) for centre, rim in IRISES]
-    sclera = np.zeros(shape[:2], bool)
     irises = []
     for eye, (distance, radius) in zip(eyes, discs, strict=True):
-        sclera |= grown(eye, -1) & (distance > 1.25 * radius)
         irises.append((eye & (distance > 0.45 * radius) & (distance < 0.9 * radius), radius))
     skin = hull(CHEEKS[0]) | hull(CHEEKS[1]) | hull(FOREHEAD) | hull(NOSE)
     return FaceRegions(
         oval=polygon_mask(shape, face[OVAL]),
         lips=lips & ~grown(mouth, 1),
         brows=hull(BROWS[0]) | hull(BROWS[1]),
-        sclera=sclera,
         irises=tuple(irises),
         skin=skin & ~grown(hull(BROWS[0]) | hull(BROWS[1]) | eyes[0] | eyes[1], 1),
         moustache=hull(MOUSTACHE) & ~grown(lips, 1),

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import UserError
+from .albedo import SEEN, albedo_of
 from .body_regions import body_regions
 from .colour_names import HAIR, SKIN
 from .face_looks import (
     beard,
     brow_colour,
-    corrected,
     eye_colour,
     glasses,
-    illumination_gain,
     lip_colour,
     skin_lab,
 )
@@ -41,7 +40,6 @@ SURE_ENOUGH = 0.35
 """Confidence below which a measurement is left out of `read_image`."""
 COLOURLESS = 6.0
 """Chroma that a black-and-white picture stays under."""
-_LIT = ("skin", "lip_colour", "hair_colour", "brow_colour", "top_colour", "bottom_colour")
 
 
 def read_image(image: str | Path | Image.Image | np.ndarray) -> dict[str, Any]:
@@ -58,7 +56,10 @@ def read_image(image: str | Path | Image.Image | np.ndarray) -> dict[str, Any]:
 
 
 def measure_image(image: str | Path | Image.Image | np.ndarray) -> dict[str, Measured]:
-    """Every measurement with its confidence; fields that cannot be measured are absent."""
+    """Every measurement with its confidence; fields that cannot be measured are absent.
+
+    Colours are those of the record: what, rendered, looks like the picture (see `albedo`).
+    """
     name = "the appearance picture"
     if isinstance(image, (str, Path)):
         name = f"the appearance {image}"
@@ -105,13 +106,10 @@ def measure_person(person: Person) -> dict[str, Measured]:
         measured["background"] = ground
     if np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.98) < COLOURLESS:
         return _tinted(measured)
-    if face is not None:
-        gain = illumination_gain(face, person.image)
-        for name in _LIT:
-            if name in measured:
-                each = measured[name]
-                measured[name] = Measured(corrected(each.value, gain), each.confidence)
-    return measured
+    return {
+        name: Measured(albedo_of(name, each.value), each.confidence) if name in SEEN else each
+        for name, each in measured.items()
+    }
 
 
 def _tinted(measured: dict[str, Measured]) -> dict[str, Measured]:
