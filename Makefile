@@ -15,6 +15,9 @@ DEMO_OPTIONS ?= --prompt "a woman with short red hair and glasses in a green jum
 SAMPLES ?= out/mini/samples
 SAMPLE_COUNT ?= 4000
 MINI ?= out/mini/checkpoint
+MINUTES ?= 60
+BENCH_CLIP ?= assets/sample.mp4
+BENCH_OPTIONS ?= $(DEMO_OPTIONS)
 PYTEST_OPTIONS ?=
 
 .PHONY: install demo test lint format train-mini bench clean
@@ -45,11 +48,11 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 train-mini: $(STAMP)
-	$(BIN)/python -m diffsign.render.synthesis $(SAMPLES) --count $(SAMPLE_COUNT)
-	$(BIN)/python -m diffsign.generate.mini.train $(SAMPLES) -o $(MINI)
+	$(BIN)/python -m diffsign.render.synthesis -o $(SAMPLES) --count $(SAMPLE_COUNT)
+	$(BIN)/python -m diffsign.generate.mini.train $(SAMPLES) -o $(MINI) --minutes $(MINUTES)
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/road.py $(BENCH_CLIP) $(BENCH_OPTIONS) -o out/bench
 
 clean:
 	rm -rf out build dist *.egg-info

@@ -208,7 +208,7 @@ def _open_body() -> Iterable[Finding]:
         "open body",
         "ok" if built else "optional",
         f"cached in {path}" if built else "not built yet",
-        "" if built else "the first run builds it, once, in about a minute",
+        "" if built else "the first run builds it, once",
     )
 
 
