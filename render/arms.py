@@ -66,8 +66,8 @@ def reach(goal: ArmGoal, side: str, joints: np.ndarray) -> ArmPose:
     hinge /= np.linalg.norm(hinge)
     upper_frame = _frame(sign * along_upper, hinge)
     fore_frame = _frame(sign * along_fore, hinge)
-    twist = Rotation.from_rotvec([sign * goal.twist, 0, 0], degrees=True)
-    half = Rotation.from_rotvec([sign * TWIST_OF_FOREARM * goal.twist, 0, 0], degrees=True)
+    twist = Rotation.from_rotvec([-goal.twist, 0, 0], degrees=True)
+    half = Rotation.from_rotvec([-TWIST_OF_FOREARM * goal.twist, 0, 0], degrees=True)
     bend = Rotation.from_rotvec([0, 0, -sign * goal.flex], degrees=True)
     deviate = Rotation.from_rotvec([0, -sign * goal.deviate, 0], degrees=True)
     rolled = fore_frame * half
