@@ -23,6 +23,7 @@ from .camera import VIEW_FROM_WORLD, WORLD_FROM_CAMERA
 CENTRE_FILTER_PIXELS = 0.01
 PICTURE_FILTER_PIXELS = 1.3
 FAR_AWAY_METRES = 1e9
+EDGE_PIXELS = 3
 VIEW_LAYER = "ViewLayer"
 
 
@@ -52,7 +53,7 @@ def prepare(scene: Any, threads: int | None = None) -> None:
     render.use_persistent_data = True
     render.use_motion_blur = False
     render.use_compositing = render.use_sequencer = False
-    render.film_transparent = True  # the background is put behind by `composite`
+    render.film_transparent = False
     cycles.use_light_tree = False  # a few lamps: sampling them in turn is cheaper
     render.threads_mode = "FIXED"
     render.threads = threads or os.cpu_count() or 1
@@ -121,7 +122,7 @@ def render_data(
 
 
 def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> np.ndarray:
-    """The picture (H, W, 4) float32: linear RGB times coverage, and coverage, antialiased."""
+    """The picture (H, W, 3) float32, linear RGB, antialiased."""
     cycles = scene.cycles
     cycles.samples = quality.samples
     cycles.max_bounces = cycles.diffuse_bounces = quality.bounces
@@ -134,13 +135,26 @@ def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> n
         cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
         cycles.denoising_prefilter = "FAST"
         cycles.denoising_quality = "BALANCED" if quality.smooth else "FAST"
-    return _render(scene, frame, scratch)["Combined"]
+    return np.ascontiguousarray(_render(scene, frame, scratch)["Combined"][..., :3])
 
 
-def composite(picture: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Linear RGB (H, W, 3) of a picture (H, W, 4) over a background, (3,) or (H, W, 3) linear."""
-    coverage = np.clip(picture[..., 3:], 0.0, 1.0)
-    return (picture[..., :3] + (1.0 - coverage) * background).astype(np.float32)
+def pin_background(picture: np.ndarray, depth: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
+    """The picture with its background exactly as it should be: the denoiser shifts it a little.
+
+    Pixels within EDGE_PIXELS of the signer are left alone: they are antialiased.
+
+    Args:
+        picture, backdrop: (H, W, 3) linear RGB. depth: (H, W), infinite on the background.
+    """
+    near = np.isfinite(depth)
+    for _ in range(EDGE_PIXELS):
+        grown = near.copy()
+        grown[1:] |= near[:-1]
+        grown[:-1] |= near[1:]
+        grown[:, 1:] |= near[:, :-1]
+        grown[:, :-1] |= near[:, 1:]
+        near = grown
+    return np.where(near[..., None], picture, backdrop).astype(np.float32)
 
 
 def _render(scene: Any, frame: int, scratch: Path) -> dict[str, np.ndarray]:

@@ -31,7 +31,6 @@ LAYERS: dict[str, Layer] = {
     "beauty": Layer(
         ("R", "G", "B"), "half", "linear RGB (Rec. 709 primaries), antialiased, over the background"
     ),
-    "coverage": Layer(("A",), "half", "share of the pixel that the signer covers, 0 to 1"),
     "depth": Layer(("Z",), "float", "metres along the camera's z; infinite on the background"),
     "normal": Layer(
         ("X", "Y", "Z"), "half", "unit, camera space: x right, y up, z to the viewer; 0 background"

@@ -5,7 +5,6 @@ Angles are degrees from the flat hand, written for the left hand; the right one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +51,7 @@ class Handshape:
     spread: float = 0.0
 
 
-HANDSHAPES: Mapping[str, Handshape] = {
+HANDSHAPES: dict[str, Handshape] = {
     "a": Handshape((FIST, FIST, FIST, FIST), ALONG),
     "s": Handshape((FIST, FIST, FIST, FIST), OVER),
     "b": Handshape((STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT), INTO_PALM, 2),
@@ -81,7 +80,9 @@ HANDSHAPES: Mapping[str, Handshape] = {
     "pinch": Handshape((PINCHED, HALF, FIST, FIST), MEETING),
     "eight": Handshape((STRAIGHT, BENT, STRAIGHT, STRAIGHT), Thumb(20, 8, 4), 12),
     "thumb_up": Handshape((FIST, FIST, FIST, FIST), Thumb(-6, 0, 24)),
-    "loose": Handshape(((16, 22, 12), (20, 26, 14), (24, 28, 16), (28, 30, 16)), Thumb(10, 12, 2), 7),
+    "loose": Handshape(
+        ((16, 22, 12), (20, 26, 14), (24, 28, 16), (28, 30, 16)), Thumb(10, 12, 2), 7
+    ),
 }
 
 

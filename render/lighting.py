@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+GLOW_CENTRE = (0.5, 0.56)
+GLOW_REACH = 0.75
+"""Where the background is brightest, in shares of the picture from its bottom left corner, and how
+far from there it is darkest."""
+
 
 @dataclass(frozen=True)
 class AreaLight:
@@ -31,12 +38,14 @@ class LightRig:
     """Lamps, the even light from everywhere (`ambient`, radiance), and two looks that cost time.
 
     subsurface: light enters the skin. fine: bump textures (weave, pores) are used.
+    glow: how much brighter the background is in the middle of the picture than its own colour.
     """
 
     lamps: tuple[AreaLight, ...]
     ambient: float
     subsurface: bool = False
     fine: bool = False
+    glow: float = 0.0
 
 
 PLAIN = LightRig(
@@ -58,6 +67,21 @@ SOFT = LightRig(
     ambient=0.24,
     subsurface=True,
     fine=True,
+    glow=0.22,
 )
 
 RIGS = {"plain": PLAIN, "soft": SOFT}
+
+
+def backdrop(rig: LightRig, background: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The background (height, width, 3) that the camera sees behind the signer; linear RGB.
+
+    background: (3,) linear RGB.
+
+    A rig's glow multiplies the colour by 1 + glow in the middle, smoothly down to 1 - glow.
+    """
+    across = (np.arange(width) + 0.5) / width - GLOW_CENTRE[0]
+    up = 1 - (np.arange(height) + 0.5) / height - GLOW_CENTRE[1]
+    share = np.clip(np.hypot(across[None], up[:, None]) / GLOW_REACH, 0, 1)
+    fall = share * share * (3 - 2 * share)
+    return background * (1 + rig.glow - 2 * rig.glow * fall)[..., None]

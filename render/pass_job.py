@@ -14,7 +14,7 @@ from . import cycles, scene
 from .avatar.avatar import Avatar
 from .avatar.colours import hex_to_linear, linear_to_srgb
 from .frame_file import write_frame
-from .lighting import RIGS
+from .lighting import RIGS, backdrop
 from .pass_set import BEAUTY_FILE, FRAME_FILE
 from .posed import pose_joints
 from .worker import Report
@@ -34,16 +34,16 @@ def run(job: dict[str, Any], report: Report) -> None:
     scene.animate(stage, motion.poses, motion.trans, motion.facial_actions)
     scene.set_camera(stage.scene, camera)
     aim = scene.chest_world(avatar, pose_joints(avatar, motion.poses, motion.trans))
-    scene.set_lights(stage.scene, rig, aim)
     background = hex_to_linear(job["background"])
+    scene.set_lights(stage.scene, rig, aim, background)
+    behind = backdrop(rig, background, camera.width, camera.height)
     cycles.prepare(stage.scene, job["threads"])
     quality = cycles.Quality(job["samples"], job["denoise"])
     with tempfile.TemporaryDirectory(prefix="diffsign-", dir=fast_folder()) as scratch:
         for frame in job["frames"]:
             layers = cycles.render_data(stage.scene, frame, Path(scratch))
             picture = cycles.render_picture(stage.scene, frame, Path(scratch), quality)
-            layers["beauty"] = cycles.composite(picture, background)
-            layers["coverage"] = np.clip(picture[..., 3], 0.0, 1.0)
+            layers["beauty"] = cycles.pin_background(picture, layers["depth"], behind)
             place = frame - job["first"]
             write_picture(out / BEAUTY_FILE.format(place), to_srgb_bytes(layers["beauty"]))
             write_frame(out / FRAME_FILE.format(place), layers, job["hash"])

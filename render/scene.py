@@ -16,7 +16,7 @@ import numpy as np
 
 from .avatar.avatar import Avatar, Piece
 from .camera import FAR_METRES, NEAR_METRES, SENSOR_WIDTH_MM, WORLD_FROM_CAMERA, blender_camera
-from .lighting import AreaLight, LightRig
+from .lighting import GLOW_CENTRE, GLOW_REACH, AreaLight, LightRig
 from .materials import COLOUR_LAYER, build_material
 
 if TYPE_CHECKING:
@@ -134,8 +134,13 @@ def chest_world(avatar: Avatar, joints: np.ndarray) -> np.ndarray:
     return WORLD_FROM_CAMERA @ chest
 
 
-def set_lights(scene: Any, rig: LightRig, aim: np.ndarray, name: str = "lights") -> None:
-    """Put the rig's lamps about `aim` (Blender's world), in place of those set before."""
+def set_lights(
+    scene: Any, rig: LightRig, aim: np.ndarray, background: np.ndarray, name: str = "lights"
+) -> None:
+    """Put the rig's lamps about `aim` (Blender's world), in place of those set before.
+
+    background: (3,) linear RGB that the camera sees behind the signer.
+    """
     import bpy
 
     old = bpy.data.collections.get(name)
@@ -147,7 +152,7 @@ def set_lights(scene: Any, rig: LightRig, aim: np.ndarray, name: str = "lights")
     scene.collection.children.link(group)
     for lamp in rig.lamps:
         group.objects.link(_build_lamp(lamp, aim))
-    scene.world = _build_world(rig.ambient)
+    scene.world = _build_world(rig, background)
 
 
 def _build_lamp(lamp: AreaLight, aim: np.ndarray) -> Any:
@@ -174,17 +179,47 @@ def _build_lamp(lamp: AreaLight, aim: np.ndarray) -> Any:
     return made
 
 
-def _build_world(ambient: float) -> Any:
-    """White light of radiance `ambient` from everywhere; the picture's background is clear."""
+def _build_world(rig: LightRig, background: np.ndarray) -> Any:
+    """A world that lights evenly with white and shows `background` to the camera alone."""
     import bpy
 
     world = bpy.data.worlds.get("studio") or bpy.data.worlds.new("studio")
     world.cycles.sampling_method = "NONE"  # even light: sampling it by the surface is enough
     world.use_nodes = True
-    light = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
+    tree = world.node_tree
+    tree.nodes.clear()
+    path = tree.nodes.new("ShaderNodeLightPath")
+    light = tree.nodes.new("ShaderNodeBackground")
     light.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-    light.inputs["Strength"].default_value = ambient
+    light.inputs["Strength"].default_value = rig.ambient
+    shown = tree.nodes.new("ShaderNodeBackground")
+    shown.inputs["Color"].default_value = (*background.tolist(), 1.0)
+    if rig.glow > 0:
+        tree.links.new(_glow_strength(tree, rig.glow), shown.inputs["Strength"])
+    mix = tree.nodes.new("ShaderNodeMixShader")
+    output = tree.nodes.new("ShaderNodeOutputWorld")
+    tree.links.new(path.outputs["Is Camera Ray"], mix.inputs["Fac"])
+    tree.links.new(light.outputs["Background"], mix.inputs[1])
+    tree.links.new(shown.outputs["Background"], mix.inputs[2])
+    tree.links.new(mix.outputs["Shader"], output.inputs["Surface"])
     return world
+
+
+def _glow_strength(tree: Any, glow: float) -> Any:
+    """The socket of `lighting.glow_strength`, as nodes."""
+    place = tree.nodes.new("ShaderNodeTexCoord")
+    distance = tree.nodes.new("ShaderNodeVectorMath")
+    distance.operation = "DISTANCE"
+    distance.inputs[1].default_value = (*GLOW_CENTRE, 0.0)
+    spread = tree.nodes.new("ShaderNodeMapRange")
+    spread.interpolation_type = "SMOOTHSTEP"
+    spread.inputs["From Min"].default_value = 0.0
+    spread.inputs["From Max"].default_value = GLOW_REACH
+    spread.inputs["To Min"].default_value = 1.0 + glow
+    spread.inputs["To Max"].default_value = 1.0 - glow
+    tree.links.new(place.outputs["Window"], distance.inputs[0])
+    tree.links.new(distance.outputs["Value"], spread.inputs["Value"])
+    return spread.outputs["Result"]
 
 
 def _build_armature(scene: Any, avatar: Avatar) -> Any:

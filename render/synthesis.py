@@ -43,7 +43,7 @@ class SynthesisOptions:
     first: int = 0
     poses: int = 8
     size: int = 512
-    target_samples: int = 12
+    target_samples: int = 8
     workers: int = 1
 
 
@@ -166,7 +166,7 @@ def _job(out: Path, groups: list[dict[str, Any]], options: SynthesisOptions) -> 
 @click.option("--first", default=0, show_default=True, help="Number of the first sample.")
 @click.option("--poses", default=8, show_default=True, help="Samples that share a signer.")
 @click.option("--size", default=512, show_default=True, help="Sides of the pictures in pixels.")
-@click.option("--target-samples", default=12, show_default=True, help="Samples per pixel.")
+@click.option("--target-samples", default=8, show_default=True, help="Samples per pixel.")
 @click.option("--workers", default=2, show_default=True, help="Blender processes.")
 def main(out: Path, **settings: int) -> None:
     """Render training samples of made-up signers."""

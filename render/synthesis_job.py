@@ -26,7 +26,7 @@ from .avatar.random_signer import random_signer
 from .avatar.record import Signer
 from .conditioning import DEFAULT_MAPS, DepthRange, FrameSource, draw
 from .dress.caption import describe
-from .lighting import PLAIN, SOFT, LightRig
+from .lighting import PLAIN, SOFT, LightRig, backdrop
 from .pass_job import fast_folder, to_srgb_bytes, write_picture
 from .points import POINT_SETS, project_points
 from .posed import pose_joints
@@ -34,7 +34,6 @@ from .random_motion import RandomPose, random_camera, random_pose
 from .signer_points import signer_points
 from .worker import Report
 
-GLOW = 0.22
 BOX_MARGIN = 0.15
 
 
@@ -75,19 +74,22 @@ def _render_signer(
     background = hex_to_linear(signer.background)
     quick = cycles.Quality(job["samples"])
     fine = cycles.Quality(job["target_samples"], smooth=True)
-    records = []
+    records, depths = [], []
 
     stage = _dress_set(avatar, motion, plain, job["threads"])
     for index, shot in enumerate(shots):
-        _aim(stage, plain, shot, avatar, motion, index)
+        _aim(stage, plain, background, shot, motion.part(index, index + 1))
         layers = cycles.render_data(stage.scene, index, scratch, motion=False)
         picture = cycles.render_picture(stage.scene, index, scratch, quick)
-        _write(job, shot, "beauty", to_srgb_bytes(cycles.composite(picture, background)))
+        behind = backdrop(plain, background, job["size"], job["size"])
+        picture = cycles.pin_background(picture, layers["depth"], behind)
+        _write(job, shot, "beauty", to_srgb_bytes(picture))
         _write(job, shot, "part", layers["part"].astype(np.uint8))
         points = {
             name: project_points(found[index], shot.camera, layers["depth"], POINT_SETS[name].slack)
             for name, found in places.items()
         }
+        depths.append(layers["depth"])
         depth_range = _depth_range(layers["depth"])
         beauty = np.zeros((1, 1, 3), np.uint8)
         source = FrameSource(layers["depth"], layers["normal"], beauty, points, depth_range)
@@ -97,10 +99,11 @@ def _render_signer(
 
     stage = _dress_set(avatar, motion, soft, job["threads"])
     for index, shot in enumerate(shots):
-        _aim(stage, soft, shot, avatar, motion, index)
+        _aim(stage, soft, background, shot, motion.part(index, index + 1))
         picture = cycles.render_picture(stage.scene, index, scratch, fine)
-        target = cycles.composite(picture, glowing(background, job["size"]))
-        _write(job, shot, "target", to_srgb_bytes(target))
+        behind = backdrop(soft, background, job["size"], job["size"])
+        picture = cycles.pin_background(picture, depths[index], behind)
+        _write(job, shot, "target", to_srgb_bytes(picture))
         write_json(_record(job, shot.number), records[index])
         report({"sample": shot.number})
 
@@ -113,12 +116,13 @@ def _dress_set(avatar: Avatar, motion: Motion, rig: LightRig, threads: int) -> s
 
 
 def _aim(
-    stage: scene.Stage, rig: LightRig, shot: Shot, avatar: Avatar, motion: Motion, index: int
+    stage: scene.Stage, rig: LightRig, background: np.ndarray, shot: Shot, clip: Motion
 ) -> None:
-    clip = motion.part(index, index + 1)
-    joints = pose_joints(avatar, clip.poses, clip.trans)
+    """Put the shot's camera, and the lamps about where its chest is; clip: its one frame."""
+    joints = pose_joints(stage.avatar, clip.poses, clip.trans)
+    aim = scene.chest_world(stage.avatar, joints)
     scene.set_camera(stage.scene, shot.camera)
-    scene.set_lights(stage.scene, rig, scene.chest_world(avatar, joints))
+    scene.set_lights(stage.scene, rig, aim, background)
 
 
 def _shot(job: dict[str, Any], number: int, avatar: Avatar) -> Shot:
@@ -166,14 +170,6 @@ def _shaken(seed: list[int]) -> tuple[LightRig, LightRig]:
         return replace(rig, lamps=lamps)
 
     return shaken(PLAIN), shaken(SOFT)
-
-
-def glowing(background: np.ndarray, size: int) -> np.ndarray:
-    """(size, size, 3) linear: the background colour, brighter in the middle than in the corners."""
-    across = (np.arange(size) + 0.5) / size - 0.5
-    share = np.clip(np.hypot(across[None], across[:, None] + 0.08) / 0.72, 0, 1)
-    fall = share * share * (3 - 2 * share)
-    return background * (1 + GLOW - 2 * GLOW * fall)[..., None]
 
 
 def _depth_range(depth: np.ndarray) -> DepthRange:
