@@ -137,34 +137,33 @@ def chest_world(avatar: Avatar, joints: np.ndarray) -> np.ndarray:
 def set_lights(
     scene: Any, rig: LightRig, aim: np.ndarray, background: np.ndarray, name: str = "lights"
 ) -> None:
-    """Put the rig's lamps about `aim` (Blender's world), in place of those set before.
+    """Put the rig's lamps about `aim` (Blender's world), moving those set before.
 
     background: (3,) linear RGB that the camera sees behind the signer.
     """
     import bpy
 
-    old = bpy.data.collections.get(name)
-    if old is not None:
-        for lamp in list(old.objects):
-            bpy.data.objects.remove(lamp)
-        bpy.data.collections.remove(old)
-    group = bpy.data.collections.new(name)
-    scene.collection.children.link(group)
-    for lamp in rig.lamps:
-        group.objects.link(_build_lamp(lamp, aim))
+    group = bpy.data.collections.get(name)
+    if group is None:
+        group = bpy.data.collections.new(name)
+        scene.collection.children.link(group)
+        for lamp in rig.lamps:
+            group.objects.link(
+                bpy.data.objects.new(lamp.name, bpy.data.lights.new(lamp.name, "AREA"))
+            )
+    for lamp, made in zip(rig.lamps, group.objects, strict=True):
+        _place_lamp(made, lamp, aim)
     scene.world = _build_world(rig, background)
 
 
-def _build_lamp(lamp: AreaLight, aim: np.ndarray) -> Any:
-    import bpy
+def _place_lamp(made: Any, lamp: AreaLight, aim: np.ndarray) -> None:
     from mathutils import Vector
 
-    data = bpy.data.lights.new(lamp.name, "AREA")
+    data = made.data
     data.shape = "DISK"
     data.size = lamp.size
     data.energy = lamp.power
     data.color = lamp.colour
-    made = bpy.data.objects.new(lamp.name, data)
     azimuth, elevation = math.radians(lamp.azimuth), math.radians(lamp.elevation)
     away = Vector(
         (
@@ -176,7 +175,6 @@ def _build_lamp(lamp: AreaLight, aim: np.ndarray) -> Any:
     made.location = Vector(aim) + away * lamp.distance
     made.rotation_euler = (-away).to_track_quat("-Z", "Y").to_euler()
     made.visible_camera = False
-    return made
 
 
 def _build_world(rig: LightRig, background: np.ndarray) -> Any:
