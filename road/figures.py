@@ -46,9 +46,9 @@ _LINES = (
     _Line(("face_correlation", "brow_height_right"), "Right brow, correlation", "{:.2f}"),
     _Line(("face_correlation", "eye_opening_left"), "Left eye, correlation", "{:.2f}"),
     _Line(("face_correlation", "eye_opening_right"), "Right eye, correlation", "{:.2f}"),
-    _Line(("warp_error", "generated", "hands"), "Flow-warp error, hands", "{:.3f}"),
-    _Line(("warp_error", "generated", "face"), "Flow-warp error, face", "{:.3f}"),
-    _Line(("warp_error", "generated", "body"), "Flow-warp error, body", "{:.3f}"),
+    _Line(("warp_error", "generated", "hands"), "Flow-warp error, hands (8-bit levels)", "{:.1f}"),
+    _Line(("warp_error", "generated", "face"), "Flow-warp error, face (8-bit levels)", "{:.1f}"),
+    _Line(("warp_error", "generated", "body"), "Flow-warp error, body (8-bit levels)", "{:.1f}"),
     _Line(("ssim", "successive"), "SSIM of successive frames", "{:.3f}"),
 )
 

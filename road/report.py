@@ -126,7 +126,7 @@ def _settings(record: Mapping[str, Any]) -> list[Row]:
     ]
     for stage in record["stages"]:
         for name, value in stage["settings"].items():
-            if name in ("prompt", "seed", "weights", "caption"):
+            if value is None or name in ("prompt", "seed", "weights"):
                 continue
             rows.append(Row(f"{stage['name']}: {name}", _text(value)))
     for part, digest in record["model"]["weights"].items():
@@ -139,8 +139,6 @@ def _file(file: Mapping[str, str] | None) -> str:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "default"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -67,6 +67,7 @@ def run(
     check_look(look)
     model = find_model(look, painting)
     with _road(folder, running) as road:
+        road.reporter.note(f"Model: {model.reason}.")
         _retarget(road, clip, fitting)
         caption = _dress_and_render(road, look)
         return _generate(road, look, painting, model, caption)
@@ -97,6 +98,7 @@ def run_generate(
     check_look(look)
     model = find_model(look, painting)
     with _road(folder, running) as road:
+        road.reporter.note(f"Model: {model.reason}.")
         caption = _dress_and_render(road, look)
         return _generate(road, look, painting, model, caption)
 
@@ -156,11 +158,12 @@ def _generate(
     from .report import write_report
 
     folder = road.folder
-    road.reporter.note(f"Model: {model.reason}.")
     fps = Motion.load(folder / MOTION).fps
     clip = source_clip(folder)
     video = clip if clip is not None and _is_video(clip) else None
-    road.do(paint_stage(folder, look, painting, model, caption))
+    painted = road.do(paint_stage(folder, look, painting, model, caption))
+    for note in painted.facts.get("notes", ()):
+        road.reporter.note(note)
     road.do(enhance_stage(folder, painting))
     road.do(video_stage(folder, fps))
     if video is not None or (folder / KEYPOINTS).is_file():

@@ -15,28 +15,6 @@ from diffsign.road.options import Fitting, Look, Painting, Running, from_cli
 from diffsign.video import write_video
 
 
-def diffsign(*arguments, command="diffsign"):
-    """Run a command of the package as the shell would."""
-    name = {"diffsign": "main", "diffsign-retarget": "retarget", "diffsign-generate": "generate"}
-    program = f"import sys; from diffsign.cli import {name[command]} as main; sys.exit(main())"
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def assert_refused(done, *words):
-    """Exit code 2, one line on standard error that holds `words`, nothing on standard output."""
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith("diffsign: ")
-    assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
@@ -61,13 +39,13 @@ def appearance(tmp_path):
         ("diffsign", ["--version"], ["diffsign"]),
     ],
 )
-def test_help(command, arguments, words):
+def test_help(diffsign, command, arguments, words):
     done = diffsign(*arguments, command=command)
     assert done.returncode == 0 and done.stderr == ""
     assert all(word in done.stdout for word in words)
 
 
-def test_missing_clip(tmp_path):
+def test_missing_clip(diffsign, assert_refused, tmp_path):
     done = diffsign("run", tmp_path / "none.mp4", "-o", tmp_path / "out")
     assert_refused(done, "none.mp4")
     assert not (tmp_path / "out").exists()
@@ -76,14 +54,14 @@ def test_missing_clip(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"this is a text\n" * 50, b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 400]
 )
-def test_file_that_is_no_video(tmp_path, content):
+def test_file_that_is_no_video(diffsign, assert_refused, tmp_path, content):
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
     assert_refused(diffsign("run", path, "-o", tmp_path / "out"), "clip.mp4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4"]
 
 
-def test_truncated_video(tmp_path, clip):
+def test_truncated_video(diffsign, assert_refused, tmp_path, clip):
     path = tmp_path / "cut.mp4"
     path.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     assert_refused(diffsign("run", path, "-o", tmp_path / "out"), "cut.mp4")
@@ -106,14 +84,14 @@ def test_truncated_video(tmp_path, clip):
         (["--model", ""], ["--model"]),
     ],
 )
-def test_option_that_cannot_be_used(tmp_path, clip, options, words):
+def test_option_that_cannot_be_used(diffsign, assert_refused, tmp_path, clip, options, words):
     done = diffsign("run", clip, *options, "-o", tmp_path / "out")
     assert_refused(done, *words)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\x00" * 50])
-def test_appearance_that_is_no_picture(tmp_path, clip, content):
+def test_appearance_that_is_no_picture(diffsign, assert_refused, tmp_path, clip, content):
     path = tmp_path / "look.png"
     path.write_bytes(content)
     done = diffsign("run", clip, "--appearance", path, "-o", tmp_path / "out")
@@ -121,14 +99,14 @@ def test_appearance_that_is_no_picture(tmp_path, clip, content):
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_arguments(tmp_path, clip):
+def test_missing_arguments(diffsign, assert_refused, tmp_path, clip):
     assert_refused(diffsign("run", clip), "--out")
     assert_refused(diffsign("run", "-o", tmp_path / "out"), "CLIP")
     assert_refused(diffsign("generate", tmp_path / "none"), "run diffsign-retarget")
     assert_refused(diffsign("paint"), "paint")
 
 
-def test_output_that_is_a_file(tmp_path, clip):
+def test_output_that_is_a_file(diffsign, assert_refused, tmp_path, clip):
     (tmp_path / "out").write_text("mine")
     assert_refused(diffsign("retarget", clip, "-o", tmp_path / "out"), "out")
     assert_refused(diffsign("retarget", clip, "-o", tmp_path / "out" / "deeper"), "out")
@@ -213,7 +191,7 @@ def test_defaults_of_the_command_line_are_those_of_the_records():
         assert from_cli(record, values) == record()
 
 
-def test_doctor_says_what_is_here(tmp_path):
+def test_doctor_says_what_is_here(diffsign, tmp_path):
     done = diffsign("doctor", "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 0
