@@ -12,8 +12,8 @@ from .record import Signer
 from .shape import Shape
 from .sheet import Sheet
 
-_COUNT = 150
-_STEPS = 4
+_COUNT = 110
+_STEPS = 3
 
 # The brow's middle line from the nose outwards: distance from the face's middle and height above
 # the eye, metres on the mean face; and how tall and how turned out the hairs are there.
@@ -38,7 +38,7 @@ def brows_draft(signer: Signer, shape: Shape) -> Draft:
     length = random.uniform(0.0058, 0.0086, _COUNT) * np.interp(
         x, _X[[0, 1, 4, 5]], [0.75, 1, 1, 0.7]
     )
-    width = 0.00062 * fullness * random.uniform(0.8, 1.25, _COUNT)
+    width = 0.00046 * fullness * random.uniform(0.8, 1.25, _COUNT)
 
     step = np.linspace(0, 1, _STEPS)[None]
     turn = lean[:, None] + 0.45 * step  # hairs curve outwards

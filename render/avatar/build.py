@@ -16,7 +16,7 @@ from .garments import top_cloth
 from .hair import hair_drafts
 from .mouth import mouth_drafts
 from .record import Signer
-from .shape import Shape
+from .shape import SKIN, Shape
 from .skin import skin_draft
 
 
@@ -40,11 +40,13 @@ def build_avatar(signer: Signer, body: Body, betas: np.ndarray | None = None) ->
 
     cloths = [top_cloth(signer, shape), bottom_cloth(signer, shape), shoes_cloth(signer, shape)]
     hidden = np.any([cloth.hidden for cloth in cloths], axis=0)
+    tops = [draft.sheet for draft in cloths[0].drafts]
+    obstacle = shape.skin.with_sheets(hidden[SKIN], tops)
     skin, skin_place = skin_draft(signer, shape, hidden)
     eyes, eye_place = eyes_draft(signer, shape)
     drafts = [skin, eyes, lashes_draft(signer, shape), brows_draft(signer, shape)]
     drafts += mouth_drafts(shape)
-    drafts += hair_drafts(signer, shape)
+    drafts += hair_drafts(signer, shape, obstacle)
     drafts += [draft for cloth in cloths for draft in cloth.drafts]
     count = len(skin.sheet.vertices)
     place = np.where(eye_place >= 0, eye_place + count, skin_place)

@@ -96,7 +96,7 @@ def stand_off(sheet: Sheet, shape: Shape, ease: np.ndarray | float, rounds: int 
     points = sheet.vertices + ease[:, None] * normals(sheet.vertices, sheet.faces)
     for _ in range(rounds):
         points = smooth(points, sheet.faces, 2)
-        distance, outward = shape.clearance(points)
+        distance, outward = shape.skin.clearance(points)
         short = np.clip(ease - distance, 0, 0.03)
         points = points + short[:, None] * outward
     return sheet.moved(points)

@@ -13,12 +13,10 @@ from .record import Signer
 from .shape import EYES, SKIN, Shape
 from .sheet import Sheet, body_sheet
 
-_SEGMENTS = 40
+_SEGMENTS = 32
 _IRIS = 24.0  # degrees seen from the ball's centre: a 6.4 mm iris on MakeHuman's 16 mm ball
 _PUPIL = 8.5
-_RINGS = np.array(
-    [0, 5, 7.8, 8.6, 11, 14, 17, 20, 22.4, 23.6, 24.8, 27, 31, 37, 45, 56, 70, 86, 104, 125.0]
-)
+_RINGS = np.array([0, 7.8, 8.6, 12, 16, 20, 22.4, 23.6, 24.8, 28, 34, 42, 54, 70, 88, 110.0])
 _SCLERA = np.array([0.70, 0.665, 0.635])
 
 
@@ -111,7 +109,7 @@ def lashes_draft(signer: Signer, shape: Shape) -> Draft:
     distance, ids = cKDTree(shape.mean[SKIN]).query(mean.vertices)
     root = shape.vertices[SKIN][ids]
     upper = mean.vertices[:, 1] > shape.joint("left_eye_smplhf", mean=True)[1] - 0.004
-    keep = np.where(upper, 0.55, 0.3)
+    keep = np.where(upper, 0.5, 0.12)
     # Strip vertices at the lid stay; the tips come in to a share of their length.
     reach = np.where(distance > 0.0009, keep, 1.0)[:, None]
     sheet = sheet.moved(root + (sheet.vertices - root) * reach)

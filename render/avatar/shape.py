@@ -9,10 +9,42 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ...retarget.body.model import Body
-from .sheet import normals
+from .sheet import Sheet, normals
 
 SKIN = slice(0, 13380)
 EYES = {"left": slice(14598, 14670), "right": slice(14670, 14742)}
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Points (n,3) of a closed surface with their outward normals, to measure distance from."""
+
+    points: np.ndarray
+    normals: np.ndarray
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        return cKDTree(self.points)
+
+    def clearance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Signed distance (n,) of points from the surface, positive outside, and the outward
+        normal there (n,3), from the four nearest points of the surface."""
+        distance, ids = self.tree.query(points, k=4)
+        weight = 1 / np.maximum(distance, 1e-6)
+        weight /= weight.sum(axis=1, keepdims=True)
+        along = np.einsum("nkc,nkc->nk", points[:, None] - self.points[ids], self.normals[ids])
+        outward = (weight[..., None] * self.normals[ids]).sum(axis=1)
+        outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
+        return (weight * along).sum(axis=1), outward
+
+    def with_sheets(self, hidden: np.ndarray, sheets: list[Sheet]) -> Surface:
+        """This surface without its `hidden` (n,) points, and with the sheets' vertices."""
+        return Surface(
+            np.concatenate([self.points[~hidden], *(s.vertices for s in sheets)]),
+            np.concatenate(
+                [self.normals[~hidden], *(normals(s.vertices, s.faces) for s in sheets)]
+            ),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +77,6 @@ class Shape:
         """(13380,3) outward normals of the shaped skin."""
         return normals(self.vertices[SKIN], self.skin_faces)
 
-    @cached_property
-    def skin_tree(self) -> cKDTree:
-        return cKDTree(self.vertices[SKIN])
-
     def joint(self, name: str, mean: bool = False) -> np.ndarray:
         """(3,) place of a joint on this shape, or on the mean body."""
         index = self.body.joint_names.index(name)
@@ -69,15 +97,7 @@ class Shape:
             *(f"{side}_{part}" for part in ("wrist", "index", "middle", "ring", "pinky", "thumb"))
         )
 
-    def clearance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Signed distance (n,) of points from the skin, positive outside, and the skin's outward
-        normal there (n,3), from the four nearest skin vertices."""
-        distance, ids = self.skin_tree.query(points, k=4)
-        weight = 1 / np.maximum(distance, 1e-6)
-        weight /= weight.sum(axis=1, keepdims=True)
-        along = np.einsum(
-            "nkc,nkc->nk", points[:, None] - self.vertices[ids], self.skin_normals[ids]
-        )
-        outward = (weight[..., None] * self.skin_normals[ids]).sum(axis=1)
-        outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
-        return (weight * along).sum(axis=1), outward
+    @cached_property
+    def skin(self) -> Surface:
+        """The whole skin as a surface to keep clear of."""
+        return Surface(self.vertices[SKIN], self.skin_normals)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .shape import Shape
+from .shape import Surface
 from .sheet import Sheet, normals
 
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -63,7 +63,7 @@ def scatter(sheet: Sheet, depth: np.ndarray, count: int, seed: int, least: float
 
 def grow(
     roots: Roots,
-    shape: Shape,
+    obstacle: Surface,
     flow: Flow,
     length: np.ndarray,
     height: np.ndarray,
@@ -89,7 +89,7 @@ def grow(
         wanted = _unit(wanted - away * outward_now * near[:, None])
         current = _unit(stiffness * current + (1 - stiffness) * wanted)
         place = points[-1] + stride * current
-        distance, up = shape.clearance(place)
+        distance, up = obstacle.clearance(place)
         target = height * np.minimum(1.0, 1.6 * step * stride[:, 0] / np.maximum(height, 1e-6))
         # Out of the head at once; back onto it gently, and only while it is near.
         error = np.clip(target - distance, -0.6 * stride[:, 0], 0.05)
@@ -101,6 +101,22 @@ def grow(
         points.append(place)
         outward.append(_unit(up - (up * moved).sum(1, keepdims=True) * moved))
     return Locks(np.stack(points, 1), np.stack(outward, 1), roots)
+
+
+def trimmed(locks: Locks, forbidden: np.ndarray) -> Locks:
+    """Locks cut where they first come to a `forbidden` (n,K) point, drawn anew with K points."""
+    count, steps = forbidden.shape
+    first = np.where(forbidden.any(axis=1), forbidden.argmax(axis=1), steps - 1)
+    end = np.where(forbidden.any(axis=1), np.maximum(first - 0.5, 0.4), steps - 1.0)
+    place = np.linspace(0, 1, steps)[None] * end[:, None]
+    before = np.minimum(place.astype(int), steps - 2)
+    share = (place - before)[..., None]
+    row = np.arange(count)[:, None]
+
+    def drawn(values: np.ndarray) -> np.ndarray:
+        return (1 - share) * values[row, before] + share * values[row, before + 1]
+
+    return Locks(drawn(locks.points), drawn(locks.outward), locks.roots)
 
 
 def curled(locks: Locks, radius: float, pitch: float, seed: int) -> Locks:

@@ -1,0 +1,104 @@
+"""What hairstyles are made of: a cap on the scalp, and locks that grow through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from .noise import fractal_noise, smoothstep, value_noise
+from .scalp import scalp_sheet
+from .shape import Shape, Surface
+from .sheet import Sheet, normals, smooth
+from .strands import Locks, Roots, ribbons, scatter, trimmed
+
+
+class Head:
+    """Measures of one shaped head that hairstyles are laid out by, and what hair lies on."""
+
+    def __init__(self, shape: Shape, obstacle: Surface) -> None:
+        eyes = [shape.joint(f"{side}_eye_smplhf") for side in ("left", "right")]
+        self.shape = shape
+        self.obstacle = obstacle
+        self.eye = (eyes[0] + eyes[1]) / 2
+        skin = shape.vertices[:13380][shape.head_weight()[:13380] > 0.9]
+        self.top = skin[:, 1].max()
+        self.back = skin[:, 2].min()
+        self.front = skin[:, 2].max()
+        self.half_width = np.abs(skin[skin[:, 1] > self.eye[1] + 0.03, 0]).max()
+        self.scale = (self.top - self.eye[1]) / 0.115
+        self.middle = np.array(
+            [0.0, self.eye[1] + 0.02 * self.scale, (self.back + self.eye[2]) / 2]
+        )
+        self.chin = self.eye[1] - 0.117 * self.scale
+        self.shoulder = shape.joint("left_shoulder")[1] + 0.04
+
+    def clear_of_face(self, locks: Locks) -> Locks:
+        """Locks cut short before they fall over the brows and eyes."""
+        points = locks.points
+        low = points[..., 1] < self.eye[1] + 0.042 * self.scale
+        ahead = points[..., 2] > self.eye[2] - 0.035
+        middle = np.abs(points[..., 0]) < 0.058 * self.scale
+        return trimmed(locks, low & ahead & middle)
+
+    def crown(self) -> np.ndarray:
+        """(3,) where hair parts to all sides, high at the back."""
+        return np.array([0.0, self.top, self.middle[2] - 0.03 * self.scale])
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some of the hair: its surface, brightness per vertex (n,), and how much skin shows (n,)."""
+
+    sheet: Sheet
+    shade: np.ndarray
+    skin: np.ndarray | float = 0.0
+
+
+def shell(
+    head: Head,
+    thickness: Callable[[np.ndarray], np.ndarray] | float,
+    taper: float,
+    rough: float = 0.0,
+    shade: float = 0.62,
+    **line: float,
+) -> tuple[Part, Sheet, np.ndarray]:
+    """A cap over the scalp, `thickness` metres high away from the hairline, where it dips into the
+    skin. Also returns the bare scalp sheet and how far inside the hairline it lies."""
+    scalp, depth = scalp_sheet(head.shape, margin=0.004, **line)
+    up = smooth(normals(scalp.vertices, scalp.faces), scalp.faces, 6)
+    up /= np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9)
+    high = thickness(scalp.vertices) if callable(thickness) else thickness
+    rise = smoothstep(depth, -0.004, taper)
+    lift = -0.0012 + (high + 0.0012) * rise
+    if rough:
+        bumps = fractal_noise(scalp.vertices, 0.022, 31, 3)
+        lift = lift + rough * rise * bumps
+    sheet = scalp.moved(scalp.vertices + np.reshape(lift, (-1, 1)) * up)
+    tone = shade * (1 + 0.12 * value_noise(scalp.vertices, 0.006, 17))
+    edge = depth + 0.0012 * value_noise(scalp.vertices, 0.004, 18)
+    return Part(sheet, tone, 0.85 * smoothstep(edge, 0.006, -0.002)), scalp, depth
+
+
+def lock_part(locks: Locks, width: float, taper: float, seed: int, dark_root: float = 0.55) -> Part:
+    """The ribbons of locks with their brightness: each lock its own, dark at the root."""
+    random = np.random.default_rng(seed)
+    count = len(locks.points)
+    sheet, share, lock = ribbons(locks, width * random.uniform(0.7, 1.3, count), taper)
+    own = random.uniform(0.72, 1.28, count)[lock]
+    middle = np.tile([0.86, 1.1, 0.86], len(share) // 3)
+    return Part(sheet, own * middle * np.interp(share, [0, 0.3, 1], [dark_root, 1.0, 1.08]))
+
+
+def spread(scalp: Sheet, depth: np.ndarray, count: int, seed: int) -> Roots:
+    """Roots all over the scalp, denser along the hairline, where no lock from before covers it."""
+    even = scatter(scalp, depth, int(count * 0.78), seed)
+    line = scatter(scalp, np.where(depth < 0.013, depth, -1.0), count - int(count * 0.78), seed + 7)
+    return Roots(
+        np.concatenate([even.points, line.points]),
+        np.concatenate([even.normals, line.normals]),
+        sparse.vstack([even.anchor, line.anchor]).tocsr(),
+        np.concatenate([even.depth, line.depth]),
+    )
