@@ -44,7 +44,7 @@ class MiniConfig:
     unet_layers: int = 1
     norm_groups: int = 16
     head_width: int = 32
-    control_channels: tuple[int, ...] = (16, 32, 64, 96)
+    control_channels: tuple[int, ...] = (8, 16, 48, 96)
     token_width: int = 192
     text_layers: int = 2
     vision_size: int = 128
@@ -60,7 +60,8 @@ class MiniConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MiniConfig:
         """The record of `to_dict`, where JSON has turned tuples into lists."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        sizes: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**sizes)
 
 
 def build_vae(config: MiniConfig) -> AutoencoderTiny:

@@ -18,10 +18,10 @@ from ...render.dress.caption import describe
 from .cache import THUMB, Samples
 from .recolour import (
     COLOUR_FIELDS,
-    change_field,
     new_looks,
     part_changes,
     parts_of,
+    plan_recolouring,
     recolour,
     srgb_colour,
 )
@@ -130,11 +130,11 @@ def _cut(
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in controls}
     for look, (rows, columns), stray in zip(looks, windows, strays, strict=True):
         part = samples.part[look.index, rows, columns]
-        field = change_field(part, look.changes)
+        plan = plan_recolouring(part, look.changes)
         quick = samples.pictures["beauty"][look.index, rows, columns]
-        beauty.append(recolour(quick, None if stray else field))
+        beauty.append(recolour(quick, None if stray else plan))
         wanted = samples.pictures["target"][look.index, rows, columns]
-        target.append(recolour(wanted, field))
+        target.append(recolour(wanted, plan))
         for name in controls:
             drawn[name].append(samples.pictures[name][look.index, rows, columns])
         weights.append(1.0 + (fine_weight - 1.0) * np.isin(part, _FINE))
@@ -180,8 +180,8 @@ def look_colours(samples: Samples, looks: tuple[Look, ...]) -> tuple[torch.Tenso
 def _appearance(samples: Samples, look: Look, rng: np.random.Generator, size: int) -> np.ndarray:
     members = samples.groups[samples.group_of[look.index]]
     index = int(rng.choice(members))
-    field = change_field(samples.thumb_parts[index], look.changes)
-    picture = recolour(samples.thumbs[index], field)
+    plan = plan_recolouring(samples.thumb_parts[index], look.changes)
+    picture = recolour(samples.thumbs[index], plan)
     side = int(THUMB * rng.uniform(0.6, 1.0))
     left = int(rng.integers(THUMB - side + 1))
     top = int(rng.integers((THUMB - side) // 2 + 1))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...files import atomic_path
+from .optimiser import Optimiser
 from .workers import Team
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Step = Callable[[np.random.Generator, float], Losses]
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How long and how fast to train; where checkpoint and log go.
+    """How long and how fast to train (rates as `Optimiser` reads them); where the results go.
 
     `minutes` is the stage's whole budget of training time, earlier runs of it included;
     `max_steps` ends it sooner (for tests). `seed` fixes batches and noise on one worker.
@@ -39,6 +40,7 @@ class FitOptions:
     name: str
     minutes: float
     rate: float
+    matrix_rate: float
     max_steps: int | None = None
     seed: int = 0
     warm_up: int = 40
@@ -54,7 +56,7 @@ def fit(
     team: Team,
     report: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> None:
-    """Train `module` in place by AdamW on `step` until the budget is spent.
+    """Train `module` in place on `step` until the budget is spent.
 
     `report` is called on the first member with a row (step, seconds, losses averaged since the
     last row) every `report_s` seconds and at the end; rows also go to `{name}.jsonl`. The weights
@@ -62,10 +64,8 @@ def fit(
     """
     import torch
 
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        parameters, lr=options.rate, betas=(0.9, 0.99), weight_decay=options.weight_decay
-    )
+    optimiser = Optimiser(module, options.rate, options.matrix_rate, options.weight_decay)
+    parameters = optimiser.parameters
     done, before = _resume(module, optimiser, options)
     torch.manual_seed(options.seed + 7919 * team.rank + done)
     rng = np.random.default_rng((options.seed, team.rank, done))
@@ -75,24 +75,26 @@ def fit(
     spent = _share(done, before, options)
     while spent < 1.0:
         losses = step(rng, spent)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         now = time.monotonic()
         # The share spent travels with the gradients, so that all members stop at the same step.
         share = _share(done + 1, before + now - started, options)
         spent = _average(parameters, share, team)
-        rate = options.rate * min(1.0, (done + 1) / options.warm_up) * _anneal(spent)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        pace = min(1.0, (done + 1) / options.warm_up) * _anneal(spent)
         if math.isfinite(float(torch.nn.utils.clip_grad_norm_(parameters, 1.0))):
-            optimiser.step()
+            optimiser.step(pace)
         done += 1
         since += 1
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + float(loss.detach())
         if team.rank == 0:
             if now - last_report > options.report_s or spent >= 1.0:
-                row = {"step": done, "seconds": round(before + now - started, 1), "rate": rate}
+                row = {
+                    "step": done,
+                    "seconds": round(before + now - started, 1),
+                    "pace": round(pace, 4),
+                }
                 row |= {name: total / since for name, total in sums.items()}
                 _log(options, row)
                 report(row)
@@ -154,7 +156,7 @@ def _checkpoint(options: FitOptions) -> Path:
 
 
 def _resume(
-    module: torch.nn.Module, optimiser: torch.optim.Optimizer, options: FitOptions
+    module: torch.nn.Module, optimiser: Optimiser, options: FitOptions
 ) -> tuple[int, float]:
     import torch
 
@@ -169,7 +171,7 @@ def _resume(
 
 def _save(
     module: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     options: FitOptions,
     steps: int,
     seconds: float,

@@ -34,7 +34,7 @@ def vae_sheet(vae: AutoencoderTiny, samples: Samples, path: Path, count: int = 3
     truth = frame_batch(samples, _held_out(samples, count), np.random.default_rng(0)).target
     device = next(vae.parameters()).device
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-        back = torch.cat([vae(frame[None].to(device)).sample.float().cpu() for frame in truth])
+        back = torch.cat([_round_trip(vae, frame[None].to(device)).cpu() for frame in truth])
     _save_rows(path, [list(_pixels(truth)), list(_pixels(back))])
     return {"psnr": psnr(back, truth)}
 
@@ -96,6 +96,11 @@ def sample(
         estimate = a * latents - s * v
         latents = a_next * estimate + s_next * (latents - a * estimate) / s
     return latents
+
+
+def _round_trip(vae: AutoencoderTiny, pictures: torch.Tensor) -> torch.Tensor:
+    # Not vae(pictures): its forward rounds the latents to bytes.
+    return vae.decode(vae.encode(pictures).latents).sample.float()
 
 
 def _held_out(samples: Samples, count: int) -> list[int]:

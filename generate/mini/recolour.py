@@ -11,6 +11,7 @@ caption is written.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -36,6 +37,9 @@ _LARGEST_GAIN = 8.0
 """Change of lightness above which a colour is kept: too little light was recorded, or too much."""
 
 _STEPS = 1 << 14
+_REACH = 2
+_DOUBT = 1e-3
+"""Squared difference of two colours below which a mixture of them says little of its shares."""
 
 
 def parts_of(field: str) -> tuple[int, ...]:
@@ -74,30 +78,76 @@ def part_changes(old: Signer, new: Signer) -> np.ndarray:
     return changes
 
 
-def change_field(part: np.ndarray, changes: np.ndarray) -> np.ndarray | None:
-    """(H,W,3,3) the change of every pixel, or None where nothing changes.
+@dataclass(frozen=True)
+class Recolouring:
+    """What to do with every picture of one part picture (H,W).
 
-    `part` is (H,W) uint8, `changes` as `part_changes` gives them. Changes are averaged over 3x3
-    pixels, because at a part's border a pixel shows both sides.
+    `field` (H,W,3,3) changes linear colours. The E pixels `edges` (flat indices) show two surfaces
+    that change differently: `near` (E,25) are the flat indices of their 5x5 neighbourhoods, `own`
+    and `other` (E,25) the weights, summing to 1, of neighbours that show one surface purely.
     """
-    present = np.unique(part)
-    if np.allclose(changes[present], np.eye(3)):
+
+    field: np.ndarray
+    edges: np.ndarray
+    near: np.ndarray
+    own: np.ndarray
+    other: np.ndarray
+
+
+def plan_recolouring(part: np.ndarray, changes: np.ndarray) -> Recolouring | None:
+    """How to recolour what `part` (H,W uint8) names by `part_changes`; None if nothing changes."""
+    if np.allclose(changes[np.unique(part)], np.eye(3)):
         return None
-    field = changes.reshape(-1, 9)[part]
-    rows = np.pad(field, ((1, 1), (0, 0), (0, 0)), mode="edge")
-    field = rows[:-2] + rows[1:-1] + rows[2:]
-    columns = np.pad(field, ((0, 0), (1, 1), (0, 0)), mode="edge")
-    field = columns[:, :-2] + columns[:, 1:-1] + columns[:, 2:]
-    return (field / 9.0).reshape(*part.shape, 3, 3)
+    height, width = part.shape
+    alike = np.unique(changes.reshape(len(changes), 9), axis=0, return_inverse=True)[1].ravel()
+    group = np.pad(alike[part], _REACH, mode="edge")
+    mixed = np.zeros(group.shape, bool)
+    for step in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        differs = group != np.roll(group, step, (0, 1))
+        mixed |= differs | np.roll(differs, (-step[0], -step[1]), (0, 1))
+    rows, columns = np.nonzero(mixed[_REACH:-_REACH, _REACH:-_REACH])
+    offsets = np.arange(-_REACH, _REACH + 1)
+    around_rows = rows[:, None, None] + offsets[None, :, None]
+    around_columns = columns[:, None, None] + offsets[None, None, :]
+    padded = (around_rows + _REACH) * group.shape[1] + around_columns + _REACH
+    padded = padded.reshape(len(rows), len(offsets) ** 2)
+    pure = ~mixed.ravel()[padded]
+    same = group.ravel()[padded] == group[rows + _REACH, columns + _REACH][:, None]
+    own, other = (pure & same).astype(np.float32), (pure & ~same).astype(np.float32)
+    kept = (own.sum(1) > 0) & (other.sum(1) > 0)
+    own, other = own[kept], other[kept]
+    inside = np.clip(around_rows, 0, height - 1) * width + np.clip(around_columns, 0, width - 1)
+    return Recolouring(
+        field=changes[part],
+        edges=(rows * width + columns)[kept],
+        near=inside.reshape(padded.shape)[kept],
+        own=own / own.sum(1, keepdims=True),
+        other=other / other.sum(1, keepdims=True),
+    )
 
 
-def recolour(image: np.ndarray, field: np.ndarray | None) -> np.ndarray:
-    """The sRGB picture (H,W,3 uint8) after the change that `change_field` gave."""
-    if field is None:
+def recolour(image: np.ndarray, plan: Recolouring | None) -> np.ndarray:
+    """The sRGB picture (H,W,3 uint8) in the colours of the plan.
+
+    A pixel on an edge is taken apart: its share of either surface is measured between their old
+    colours nearby, and it is put together again from the new ones.
+    """
+    if plan is None:
         return image
-    light = np.einsum("hwij,hwj->hwi", field, _to_linear()[image])
-    np.clip(light, 0.0, 1.0, out=light)
-    return _to_srgb()[(light * (_STEPS - 1)).astype(np.uint16)]
+    old = _to_linear()[image]
+    new = np.clip(np.einsum("hwij,hwj->hwi", plan.field, old), 0.0, 1.0)
+    if len(plan.edges):
+        before, after = old.reshape(-1, 3), new.reshape(-1, 3)
+        near_before, near_after = before[plan.near], after[plan.near]
+        a, b = (np.einsum("en,enc->ec", w, near_before) for w in (plan.own, plan.other))
+        along = a - b
+        share = (((before[plan.edges] - b) * along).sum(1) + 0.6 * _DOUBT) / (
+            (along * along).sum(1) + _DOUBT
+        )
+        share = np.clip(share, 0.0, 1.0)[:, None]
+        a, b = (np.einsum("en,enc->ec", w, near_after) for w in (plan.own, plan.other))
+        after[plan.edges] = share * a + (1.0 - share) * b
+    return _to_srgb()[(new * (_STEPS - 1)).astype(np.uint16)]
 
 
 def srgb_colour(colour: str) -> np.ndarray:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 STAGES = ("vae", "looks", "paint")
 SHARES = {"vae": 0.38, "looks": 0.05, "paint": 0.57}
-RATES = {"vae": 1e-3, "looks": 6e-4, "paint": 5e-4}
+RATES = {"vae": (1e-3, 0.01), "looks": (1e-3, 0.01), "paint": (1e-3, 0.01)}
+"""AdamW's and Muon's rate of each stage."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class TrainOptions:
             folder=self.work,
             name=stage,
             minutes=self.minutes * SHARES[stage],
-            rate=RATES[stage],
+            rate=RATES[stage][0],
+            matrix_rate=RATES[stage][1],
             max_steps=self.max_steps,
             seed=self.seed,
         )

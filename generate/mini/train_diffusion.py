@@ -44,8 +44,8 @@ class DiffusionOptions:
     crop_count: int = 8
     full_count: int = 2
     full: float = 0.35
-    pool: int = 4
-    reuse: int = 2
+    pool: int = 6
+    reuse: int = 3
     drop: float = 0.12
     stray: float = 0.15
     low_noise: float = 0.7
@@ -122,7 +122,8 @@ def train_diffusion(
 
     batch = batch or DiffusionOptions()
     torch.manual_seed(options.seed)
-    painter = Painter(config, encoders).to(device, memory_format=torch.channels_last)
+    painter = Painter(config, encoders).to(device)
+    painter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     alphas = build_scheduler().alphas_cumprod.to(device)
     empty = tokens_of(tokenizer, [""], device)
     pool: deque[Encoded] = deque(maxlen=batch.pool)
