@@ -180,6 +180,8 @@ class TestOtherMaps:
         assert picture.tolist() == [[[150, 5, 61], [120, 120, 120]]]
 
     def test_an_unknown_map_is_refused_by_name(self) -> None:
-        source = FrameSource(np.ones((1, 1)), np.ones((1, 1, 3)), np.ones((1, 1, 3)), {}, None)
+        source = FrameSource(
+            np.ones((1, 1)), np.ones((1, 1, 3)), np.ones((1, 1, 3)), {}, DepthRange(1, 2)
+        )
         with pytest.raises(ValueError, match="scribble"):
             draw("scribble", source)

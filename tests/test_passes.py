@@ -18,6 +18,7 @@ from diffsign.render.mannequin import mannequin, wave
 from diffsign.render.passes import PassOptions, read_pass_set, render_passes
 from diffsign.render.points import ABSENT, HIDDEN, SEEN, project_points
 from diffsign.render.posed import pose_avatar
+from diffsign.render.preview import Previewer
 from diffsign.retarget.motion import Camera
 
 ODD = Camera(fx=210.0, fy=231.0, cx=64.3, cy=61.7, width=137, height=111)
@@ -343,3 +344,26 @@ class TestPoints:
         assert found[:, 2].tolist() == [SEEN, HIDDEN, ABSENT, ABSENT, ABSENT]
         assert found[0, :2].tolist() == [32, 32]
         assert not found[2:].any()
+
+
+class TestPreview:
+    def test_opengl_sees_what_blender_sees(self, tmp_path: Path) -> None:
+        """The witness shares neither Blender's rig nor its camera."""
+        camera = Camera(430, 430, 170, 160, 320, 300)
+        motion = wave(camera, 3)
+        try:
+            previewer = Previewer(mannequin(), camera)
+        except UserError as error:
+            pytest.skip(str(error))
+        motion.save(tmp_path / "motion.npz")
+        mannequin().save(tmp_path / "avatar.npz")
+        options = PassOptions(samples=1, first=1, count=1, maps=())
+        render_passes(tmp_path / "motion.npz", tmp_path / "avatar.npz", tmp_path, options)
+        depth = read_pass_set(tmp_path).frame(0, "depth")["depth"]
+        seen = np.isfinite(depth)
+        with previewer:
+            preview = previewer.draw(motion, 1)
+        assert preview.colour.shape == (300, 320, 3)
+        both = preview.mask & seen
+        assert both.sum() / (preview.mask | seen).sum() > 0.99
+        assert np.quantile(np.abs(preview.depth - depth)[both], 0.95) < 2e-3
