@@ -101,9 +101,9 @@ def draw_openpose(points: Mapping[str, np.ndarray], width: int, height: int) -> 
 
     Args:
         points: any of ``body18`` (18,3), ``left_hand`` and ``right_hand`` (21,3) and ``face70``
-            (68 or 70, 3). Body and hand points are drawn where they lie inside the picture,
-            hidden or not, because the detector guesses them too and a ControlNet must know where
-            a hidden finger is; face dots are drawn where they are seen.
+            (68 or 70, 3). Points are drawn where they lie inside the picture, hidden or not: the
+            detector guesses hidden ones too, a ControlNet must know where a hidden finger is, and
+            a jaw that flickers as hair moves over it helps nobody.
     """
     canvas = np.zeros((height, width, 3), np.uint8)
     if "body18" in points:
@@ -173,7 +173,7 @@ def _draw_face(canvas: np.ndarray, dots: np.ndarray) -> None:
 
     radius = _scaled(canvas, FACE_RADIUS)
     for x, y, seen in dots:
-        if seen > 0.5:
+        if seen > 0:
             cv2.circle(canvas, (int(x), int(y)), radius, (255, 255, 255), thickness=-1)
 
 

@@ -138,11 +138,13 @@ class TestOpenPose:
         everything["face70"] = np.tile([50.0, 50.0, 1.0], (70, 1))
         assert tuple(draw_openpose(everything, 512, 512)[50, 50]) == (255, 255, 255)
 
-    def test_absent_points_leave_no_mark_and_hidden_face_dots_neither(self) -> None:
-        absent = {"body18": np.zeros((18, 3)), "left_hand": np.zeros((21, 3))}
+    def test_absent_points_leave_no_mark_and_hidden_ones_do(self) -> None:
+        counts = {"body18": 18, "left_hand": 21, "face70": 70}
+        absent = {name: np.zeros((count, 3)) for name, count in counts.items()}
         assert not draw_openpose(absent, 64, 64).any()
-        hidden = {"face70": np.tile([30.0, 30.0, 0.5], (70, 1))}
-        assert not draw_openpose(hidden, 64, 64).any()
+        for name, count in counts.items():
+            hidden = {name: np.tile([30.0, 30.0, 0.5], (count, 1))}
+            assert draw_openpose(hidden, 64, 64)[30, 30].any()
 
     def test_odd_sizes_and_points_outside(self) -> None:
         joints = spread_body(359, 641)
