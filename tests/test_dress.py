@@ -527,3 +527,80 @@ def test_region_colours_of_a_reference_picture() -> None:
     assert found["shirt"][0] < 15
     assert delta_e(found["skin"], hex_to_lab("#e6a896")) < 10
     assert delta_e(found["hair"], hex_to_lab("#5d4430")) < 12
+
+
+# --------------------------------------------------------------------------------------- truth
+
+
+def _standing(avatar):
+    """One frame of an avatar that stands before the camera, arms half lowered."""
+    from diffsign.retarget.body.skeleton import INDEX, JOINT_NAMES
+    from diffsign.retarget.motion import CONFIDENCE_PARTS, Camera, Motion
+
+    poses = np.zeros((1, 55, 3))
+    poses[:, 0] = [np.pi, 0, 0]  # the camera's y points down
+    poses[:, INDEX["left_shoulder"], 2] = np.radians(-60)
+    poses[:, INDEX["right_shoulder"], 2] = np.radians(60)
+    chest, pelvis = avatar.joints[INDEX["spine3"]], avatar.joints[0]
+    turned = (chest - pelvis) * [1, -1, -1] + pelvis
+    still = np.zeros((1, 52))
+    return Motion(
+        trans=(np.array([0, 0.12, 1.7]) - turned)[None],
+        poses=poses.reshape(1, 165),
+        betas=np.zeros(1),
+        expression=still,
+        facial_actions=still,
+        facial_action_names=avatar.action_names,
+        joints=np.zeros((1, 55, 3)),
+        joint_names=JOINT_NAMES,
+        camera=Camera(650, 650, 256, 256, 512, 512),
+        confidence={part: np.ones(1) for part in CONFIDENCE_PARTS},
+        fps=25.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        Signer(
+            phenotype={"gender": 1.0},
+            skin="#d5a080",
+            lip_colour="#b76b5d",
+            hair_style="long",
+            hair_colour="#54372a",
+            top="tshirt",
+            top_colour="#b3242b",
+            background="#3f6f8f",
+        ),
+        Signer(
+            phenotype={"gender": 0.0},
+            skin="#5f3a25",
+            lip_colour="#6a3a2f",
+            hair_style="short",
+            hair_colour="#17130f",
+            top="jumper",
+            top_colour="#bcbec1",
+            background="#d8d4cc",
+        ),
+    ],
+    ids=["long hair, t-shirt", "short hair, jumper"],
+)
+def test_rendered_signer_reads_back(truth: Signer, tmp_path: Path) -> None:
+    pytest.importorskip("bpy")
+    from diffsign.render.avatar.build import build_avatar
+    from diffsign.render.dress.from_image import read_image
+    from diffsign.render.passes import PassOptions, render_passes
+    from diffsign.retarget.body.load import load_body
+
+    avatar = build_avatar(truth, load_body("open"))
+    avatar.save(tmp_path / "avatar.npz")
+    _standing(avatar).save(tmp_path / "motion.npz")
+    options = PassOptions(samples=4, maps=())
+    render_passes(tmp_path / "motion.npz", tmp_path / "avatar.npz", tmp_path / "passes", options)
+    (picture,) = (tmp_path / "passes" / "beauty").glob("*.png")
+    seen = read_image(picture)
+    for name in ("skin", "hair_colour", "lip_colour", "top_colour", "background"):
+        assert distance(seen[name], getattr(truth, name)) < 15, name
+    assert seen["hair_style"] == truth.hair_style
+    assert seen["top"] == {"jumper": "long_sleeve"}.get(truth.top, truth.top)
+    assert seen["beard"] == "none" and seen["glasses"] is False

@@ -19,7 +19,7 @@ SEEN: dict[str, tuple[float, float]] = {
     "lip_colour": (1.05, 0.022),
     "top_colour": (1.00, 0.010),
     "bottom_colour": (1.00, 0.010),
-    "hair_colour": (0.70, 0.008),
+    "hair_colour": (0.65, 0.010),
 }
 """Gain and offset by field, linear RGB; fields that are not named are kept as they are seen."""
 DARKEST, LIGHTEST = 0.006, 0.85

@@ -38,6 +38,8 @@ def body_regions(person: Person, face: FaceRegions | None) -> BodyRegions:
     skin = _skin_like(lab, face)
     torso, width = _torso(person, face)
     cloth = torso & ~skin
+    if cloth.sum() < 0.45 * torso.sum():
+        cloth = torso  # so much skin is cloth of the skin's colour
     nothing = np.zeros(person.mask.shape, bool)
     hair = seed = nothing
     if face is not None:

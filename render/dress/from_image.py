@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import UserError
 from .albedo import SEEN, albedo_of
-from .body_regions import body_regions
+from .body_regions import body_regions, like_skin
 from .colour_names import HAIR, SKIN
 from .face_looks import (
     beard,
@@ -94,7 +94,8 @@ def measure_person(person: Person) -> dict[str, Measured]:
             measured["hair_style"] = Measured(style, confidence)
             if style != "bald" and body.hair.sum() >= 100:
                 colour = trimmed_mean(lab[body.hair], 0.15)
-                sure = 0.7 if extent.area > 0.12 else 0.3
+                like = float(like_skin(colour, skin)) < 8 and colour[0] > 0.8 * skin[0]
+                sure = 0.3 if like or extent.area < 0.12 else 0.7
                 measured["hair_colour"] = Measured(lab_to_hex(colour), sure)
         measured |= beard(face, lab, skin)
         measured |= glasses(person, face, skin)
