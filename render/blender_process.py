@@ -21,22 +21,24 @@ from ..errors import UserError
 from ..files import write_json
 
 LOG_TAIL_LINES = 25
+LOG_FILE = "blender.log"
 
 
 def run_job(job: dict[str, Any], threads: int | None = None) -> Iterator[dict[str, Any]]:
     """Run `job` (see `worker.JOBS`) and give each event that the child reports.
 
-    The child is ended when the caller stops listening, for whatever reason.
+    The child is ended when the caller stops listening, for whatever reason. Job, log and Blender's
+    intermediate files lie in a folder in memory, where the system has one, that goes with the job.
 
     Raises:
         UserError: the job failed for a reason that the user can mend.
         RuntimeError: it failed otherwise; the message ends with the end of Blender's log.
     """
-    with tempfile.TemporaryDirectory(prefix="diffsign-") as folder:
+    with tempfile.TemporaryDirectory(prefix="diffsign-", dir=_fast_folder()) as folder:
         path = Path(folder) / "job.json"
-        log = Path(folder) / "blender.log"
+        log = Path(folder) / LOG_FILE
         write_json(path, job)
-        command = [sys.executable, "-m", f"{__package__}.worker", str(path), str(log)]
+        command = [sys.executable, "-m", f"{__package__}.worker", str(path)]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         if threads:
             environment["OMP_NUM_THREADS"] = str(threads)
@@ -87,3 +89,8 @@ def _failure(code: int, log: Path) -> str:
     kept = [line for line in lines if line.strip() and not line.startswith(("Fra:", "Saved:"))]
     tail = "\n".join(kept[-LOG_TAIL_LINES:])
     return f"Blender stopped with code {code}. The end of its log:\n{tail}"
+
+
+def _fast_folder() -> str | None:
+    shared = Path("/dev/shm")
+    return str(shared) if os.access(shared, os.W_OK) else None

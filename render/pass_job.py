@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from .posed import pose_joints
 from .worker import Report
 
 
-def run(job: dict[str, Any], report: Report) -> None:
+def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
     """Render the motion's frames job["frames"] into job["out"], reporting {"frame": number} each.
 
     A frame's EXR is written after its picture, so a frame that has its EXR is whole.
@@ -39,15 +38,14 @@ def run(job: dict[str, Any], report: Report) -> None:
     behind = backdrop(rig, background, camera.width, camera.height)
     cycles.prepare(stage.scene, job["threads"])
     quality = cycles.Quality(job["samples"], job["denoise"])
-    with tempfile.TemporaryDirectory(prefix="diffsign-", dir=fast_folder()) as scratch:
-        for frame in job["frames"]:
-            layers = cycles.render_data(stage.scene, frame, Path(scratch))
-            picture = cycles.render_picture(stage.scene, frame, Path(scratch), quality)
-            layers["beauty"] = cycles.pin_background(picture, layers["depth"], behind)
-            place = frame - job["first"]
-            write_picture(out / BEAUTY_FILE.format(place), to_srgb_bytes(layers["beauty"]))
-            write_frame(out / FRAME_FILE.format(place), layers, job["hash"])
-            report({"frame": frame})
+    for frame in job["frames"]:
+        layers = cycles.render_data(stage.scene, frame, scratch)
+        picture = cycles.render_picture(stage.scene, frame, scratch, quality)
+        layers["beauty"] = cycles.pin_background(picture, layers["depth"], behind)
+        place = frame - job["first"]
+        write_picture(out / BEAUTY_FILE.format(place), to_srgb_bytes(layers["beauty"]))
+        write_frame(out / FRAME_FILE.format(place), layers, job["hash"])
+        report({"frame": frame})
 
 
 def to_srgb_bytes(linear: np.ndarray) -> np.ndarray:
@@ -61,9 +59,3 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
     with atomic_path(path) as partial:
         Image.fromarray(picture).save(partial, compress_level=3)
-
-
-def fast_folder() -> str | None:
-    """A folder in memory for Blender's intermediate files, where the system has one."""
-    shared = Path("/dev/shm")
-    return str(shared) if shared.is_dir() else None

@@ -6,7 +6,6 @@ soft ones, because changing the lights and materials costs more than changing th
 
 from __future__ import annotations
 
-import tempfile
 import traceback
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from .avatar.record import Signer
 from .conditioning import DEFAULT_MAPS, DepthRange, FrameSource, draw
 from .dress.caption import describe
 from .lighting import PLAIN, SOFT, LightRig, backdrop
-from .pass_job import fast_folder, to_srgb_bytes, write_picture
+from .pass_job import to_srgb_bytes, write_picture
 from .points import POINT_SETS, project_points
 from .posed import pose_joints
 from .random_motion import RandomPose, random_camera, random_pose
@@ -47,19 +46,18 @@ class Shot:
     trans: np.ndarray
 
 
-def run(job: dict[str, Any], report: Report) -> None:
+def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
     """Render the samples job["groups"]: lists of sample numbers, a signer each.
 
     Reports {"sample": number} or {"failed": [numbers], "why": text} and goes on.
     """
-    with tempfile.TemporaryDirectory(prefix="diffsign-", dir=fast_folder()) as scratch:
-        for group in job["groups"]:
-            try:
-                _render_signer(job, group, Path(scratch), report)
-            except Exception as error:
-                traceback.print_exc()
-                left = [n for n in group["numbers"] if not _record(job, n).is_file()]
-                report({"failed": left, "why": f"{type(error).__name__}: {error}"})
+    for group in job["groups"]:
+        try:
+            _render_signer(job, group, scratch, report)
+        except Exception as error:
+            traceback.print_exc()
+            left = [n for n in group["numbers"] if not _record(job, n).is_file()]
+            report({"failed": left, "why": f"{type(error).__name__}: {error}"})
 
 
 def _render_signer(

@@ -1,7 +1,8 @@
-"""The child process that loads Blender: `python -m diffsign.render.worker JOB.json LOG`.
+"""The child process that loads Blender: `python -m diffsign.render.worker FOLDER/job.json`.
 
-JOB.json holds `job`, a key of JOBS, and that job's arguments. Events go to standard output as one
-JSON object per line; everything that Blender prints goes to LOG.
+The JSON holds `job`, a key of JOBS, and that job's arguments. FOLDER is the child's own: what
+Blender prints goes to blender.log there, and its intermediate files too. Events go to standard
+output as one JSON object per line.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import sys
 import threading
 import traceback
@@ -17,24 +19,26 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from .blender_process import LOG_FILE
 
 JOBS = {
     "passes": "pass_job",
     "synthesis": "synthesis_job",
 }
-"""Name of a job, and the module beside this one whose `run(job, report)` does it."""
+"""Name of a job, and the module beside this one whose `run(job, scratch, report)` does it."""
 
 Report = Callable[[dict[str, Any]], None]
 
 
 def main(arguments: list[str]) -> int:
     """Do the job; 0 when it is done, 2 for what the user can mend, 1 for everything else."""
-    job_path, log = arguments
-    report = _take_stdout(log)
-    _leave_with_the_parent()
-    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
+    job_path = Path(arguments[0])
+    folder = job_path.parent
+    report = _take_stdout(folder / LOG_FILE)
+    _leave_with_the_parent(folder)
+    job = json.loads(job_path.read_text(encoding="utf-8"))
     try:
-        importlib.import_module(f".{JOBS[job['job']]}", __package__).run(job, report)
+        importlib.import_module(f".{JOBS[job['job']]}", __package__).run(job, folder, report)
     except UserError as error:
         report({"user_error": str(error)})
         return 2
@@ -44,7 +48,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _take_stdout(log: str) -> Report:
+def _take_stdout(log: Path) -> Report:
     """Keep the real standard output for events; send file descriptors 1 and 2 to the log."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     chatter = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -59,12 +63,13 @@ def _take_stdout(log: str) -> Report:
     return report
 
 
-def _leave_with_the_parent() -> None:
-    """End this process when standard input closes: the parent has ended or was killed."""
+def _leave_with_the_parent(folder: Path) -> None:
+    """End when standard input closes: the parent has ended or was killed. The folder goes along."""
 
     def wait() -> None:
         while os.read(0, 1024):
             pass
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(3)
 
     threading.Thread(target=wait, daemon=True).start()

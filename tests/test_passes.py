@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -298,6 +302,33 @@ class TestBadInput:
         job = {"job": "passes", "motion": str(tmp_path / "none.npz"), "out": str(tmp_path)}
         with pytest.raises(UserError, match="No motion"):
             list(run_job(job))
+
+    def test_the_child_leaves_with_its_parent(self, tmp_path: Path) -> None:
+        """Killed parents cannot end their children: these watch their standard input."""
+        wave(ODD, 2).save(tmp_path / "motion.npz")
+        mannequin().save(tmp_path / "avatar.npz")
+        own = tmp_path / "own"
+        own.mkdir()
+        options = PassOptions(width=800, height=800, samples=500, background="#000000")
+        job = {
+            **asdict(options),
+            "job": "passes",
+            "motion": str(tmp_path / "motion.npz"),
+            "avatar": str(tmp_path / "avatar.npz"),
+            "out": str(tmp_path),
+            "frames": [0, 1],
+            "hash": "",
+        }
+        (own / "job.json").write_text(json.dumps(job))
+        command = [sys.executable, "-m", "diffsign.render.worker", str(own / "job.json")]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        while not (own / "render.exr").exists() and child.poll() is None:
+            time.sleep(0.05)  # until its first data layers show that it is at work
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(timeout=60) == 3
+        assert not own.exists()
+        assert not list(tmp_path.rglob("*.exr"))
 
 
 class TestCamera:
