@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ..body.skeleton import INDEX
@@ -54,9 +55,10 @@ def direction(
     return ((1 - (bones * target).sum(-1)) * weight).sum() / len(points)
 
 
-def beyond_limits(rotvecs: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-    """Squared radians by which rotations (T, J, 3) leave the box [low, high] of their joint."""
-    over = torch.relu(rotvecs - high) + torch.relu(low - rotvecs)
+def beyond_limits(rotvecs: torch.Tensor, limits: Limits) -> torch.Tensor:
+    """Squared radians by which rotations (T, 55, 3) leave the box of their joint."""
+    own = torch.einsum("tjd,jdc->tjc", rotvecs[:, limits.joints], limits.axes)
+    over = torch.relu(own - limits.high) + torch.relu(limits.low - own)
     return (over**2).sum() / len(rotvecs)
 
 
@@ -76,17 +78,17 @@ def acceleration(values: torch.Tensor, scale: float) -> torch.Tensor:
 def _limit_table() -> dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]:
     """Joint -> (low, high) of its axis-angle components in radians.
 
-    Fingers rest along x, so x is twist, y abduction and z flexion; a left finger flexes towards
+    In a finger's own axes x is twist, y abduction and z flexion; a left finger flexes towards
     negative z, a right one towards positive. Ranges follow the anatomical ones (Norkin & White)
-    with a margin for where a hand's own axes lie.
+    with a margin.
     """
     table: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
         "neck": ((-0.5, -0.6, -0.5), (0.6, 0.6, 0.5)),
         "head": ((-0.6, -0.8, -0.5), (0.6, 0.8, 0.5)),
     }
     flexion = {1: (-0.45, 1.65), 2: (-0.1, 1.95), 3: (-0.15, 1.5)}
-    twist = {1: 0.2, 2: 0.06, 3: 0.06}
-    spread = {1: 0.4, 2: 0.06, 3: 0.06}
+    twist = {1: 0.2, 2: 0.05, 3: 0.05}
+    spread = {1: 0.45, 2: 0.05, 3: 0.05}
     for side, sign in (("left", -1), ("right", 1)):
         for finger in ("index", "middle", "ring", "pinky"):
             for k in (1, 2, 3):
@@ -97,18 +99,37 @@ def _limit_table() -> dict[str, tuple[tuple[float, float, float], tuple[float, f
                 )
         for k, size in ((1, 0.9), (2, 0.7), (3, 1.2)):
             table[f"{side}_thumb{k}"] = ((-size,) * 3, (size,) * 3)
-        table[f"{side}_wrist"] = ((-0.5, -0.6, -1.4), (0.5, 0.6, 1.4))
+        table[f"{side}_wrist"] = ((-0.7, -0.6, -1.4), (0.7, 0.6, 1.4))
         table[f"{side}_collar"] = ((-0.2, -0.35, -0.35), (0.2, 0.35, 0.35))
     return table
 
 
-def limit_tensors() -> tuple[list[int], torch.Tensor, torch.Tensor]:
-    """Limited joints with their low and high (J, 3)."""
+@dataclass(frozen=True)
+class Limits:
+    """Joint limits: the joints (J,), their own axes as columns (J, 3, 3), low and high (J, 3)."""
+
+    joints: list[int]
+    axes: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+
+
+def joint_limits(rest_joints: np.ndarray) -> Limits:
+    """The limits on a skeleton (55, 3): fingers flex square to how they lie in the flat hand."""
     table = _limit_table()
     joints = [INDEX[name] for name in table]
-    low = torch.tensor([bounds[0] for bounds in table.values()])
-    high = torch.tensor([bounds[1] for bounds in table.values()])
-    return joints, low, high
+    axes = np.tile(np.eye(3, dtype=np.float32), (len(joints), 1, 1))
+    for row, name in enumerate(table):
+        side, _, finger = name.partition("_")
+        if finger[:-1] not in ("index", "middle", "ring", "pinky"):
+            continue
+        start, end = (INDEX[f"{side}_{finger[:-1]}{k}"] for k in (1, 2))
+        along = (rest_joints[end] - rest_joints[start]) * [1.0, 0.0, 1.0]
+        along = along / np.linalg.norm(along) * (1 if side == "left" else -1)
+        up = np.array([0.0, 1.0, 0.0])
+        axes[row] = np.stack([along, up, np.cross(along, up)], axis=1)
+    bounds = torch.tensor(list(table.values()))
+    return Limits(joints, torch.from_numpy(axes), bounds[:, 0], bounds[:, 1])
 
 
 REST_WEIGHTS: dict[str, float] = {

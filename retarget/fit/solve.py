@@ -6,7 +6,8 @@ their weights are data (:mod:`.options`); one solver (Adam) runs them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,9 +91,21 @@ def fit_clip(
     targets = _targets(keypoints)
     total = sum(stage.steps for stage in STAGES)
     done = 0
-    for stage in STAGES:
-        done = _run_stage(stage, parameters, targets, points, camera, progress, done, total)
+    with _one_thread():
+        for stage in STAGES:
+            done = _run_stage(stage, parameters, targets, points, camera, progress, done, total)
     return _motion(parameters, points, camera, keypoints, options)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The tensors are small: a second thread only waits, up to ten times longer under load."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _without_body_gaps(keypoints: Keypoints, seen: np.ndarray) -> Keypoints:
@@ -213,7 +226,7 @@ def _run_stage(
         betas=(0.9, 0.95),
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, stage.steps, stage.rate * 0.1)
-    objective = _Objective(stage, targets, camera)
+    objective = _Objective(stage, targets, points.joint_rest)
     for step in range(stage.steps):
         optimiser.zero_grad()
         loss = objective(_state(parameters, points, camera))
@@ -229,10 +242,10 @@ def _run_stage(
 class _Objective:
     """The weighted sum of a stage's costs."""
 
-    def __init__(self, stage: Stage, targets: _Targets, camera: Camera) -> None:
+    def __init__(self, stage: Stage, targets: _Targets, joint_rest: np.ndarray) -> None:
         self.stage = stage
         self.targets = targets
-        self.limited, self.low, self.high = costs.limit_tensors()
+        self.limits = costs.joint_limits(joint_rest)
         self.rest_weights = costs.rest_weights()
         self.limb_pairs = torch.tensor(_LIMB_PAIRS)
         self.hand_pairs = torch.cat(
@@ -261,9 +274,7 @@ class _Objective:
             * costs.direction(
                 state.points, self.hand_pairs, targets.phalanges, targets.phalanx_weights
             ),
-            "limits": 10
-            * stage.limits
-            * costs.beyond_limits(state.rotvecs[:, self.limited], self.low, self.high),
+            "limits": 10 * stage.limits * costs.beyond_limits(state.rotvecs, self.limits),
             "rest": stage.rest * costs.rest(state.rotvecs, self.rest_weights),
             "shape": stage.shape * (state.betas**2).sum(),
             "smooth": stage.smooth * 100 * costs.acceleration(state.positions[:, :40:3], 0.05),
