@@ -10,10 +10,11 @@ from .colours import natural_lips
 from .record import Signer
 
 SKIN_TONES = (
-    "#f6ede4", "#f3e7db", "#f7ead0", "#eadaba", "#d7bd96",
-    "#a07e56", "#825c43", "#604134", "#3a312a", "#292420",
+    "#f0cdb4", "#e8bd9f", "#dfae8b", "#cf9a74", "#bd8560",
+    "#a26b48", "#865539", "#6b422c", "#523222", "#3f271c",
 )  # fmt: skip
-"""The ten tones of the Monk Skin Tone scale (Monk 2019), light to dark."""
+"""Ten surface colours from light to dark, spread as the Monk Skin Tone scale (Monk 2019) is, whose
+own swatches are colours of pictures: used as surfaces they render chalky or grey."""
 
 _HAIR_COLOURS = {
     "#14100e": 0.30, "#2b1d14": 0.22, "#4a2f1d": 0.15, "#6b4423": 0.10, "#8d6a3c": 0.07,
