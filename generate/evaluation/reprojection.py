@@ -9,6 +9,12 @@ from ...retarget.motion import Motion
 from .unavailable import Unavailable
 
 PARTS = ("body", "left_hand", "right_hand", "face")
+ROUGH_POINTS = {
+    "face": list(range(11)),
+    "left_hand": [17, 19, 21],
+    "right_hand": [18, 20, 22],
+}
+"""Points of MediaPipe Pose that Face Mesh and Hands see better."""
 SURE = 0.5  # confidence from which a point counts as visible
 REFERENCE_SIDE = 512
 _CHUNK = 32  # frames posed at once: 32 x 19,158 vertices are 7 MB
@@ -47,6 +53,9 @@ def reprojection_error(
 
     Over all frames and visible points: confidence at least 0.5 and inside the picture. Lower is
     better; the measure of SMPLify (Bogo et al. 2016). None where no point of a part is visible.
+    ``body`` leaves out the pose network's rough points of a face or hand in the frames in which
+    that face or hand has its own, finer points: the two contradict each other by 6 to 20 pixels,
+    so no body can meet both. ``body_all`` counts them too.
 
     projected: (T, N, 2) pixels of the keypoints' picture, by part.
     """
@@ -58,6 +67,21 @@ def reprojection_error(
             seen[..., :2] < [keypoints.width, keypoints.height]
         ).all(-1)
         visible = (seen[..., 3] >= SURE) & inside
-        apart = np.linalg.norm(projected[part] - seen[..., :2], axis=-1)[visible]
-        errors[part] = float(np.median(apart)) * scale if len(apart) else None
+        apart = np.linalg.norm(projected[part] - seen[..., :2], axis=-1)
+        if part == "body":
+            errors["body_all"] = _median(apart[visible], scale)
+            visible &= ~_seen_finer(keypoints)
+        errors[part] = _median(apart[visible], scale)
     return errors
+
+
+def _median(values: np.ndarray, scale: float) -> float | None:
+    return float(np.median(values)) * scale if len(values) else None
+
+
+def _seen_finer(keypoints: Keypoints) -> np.ndarray:
+    """(T, 33) bool: rough points of the body whose face or hand has points of its own."""
+    finer = np.zeros(keypoints.body.shape[:2], bool)
+    for part, rows in ROUGH_POINTS.items():
+        finer[np.ix_(keypoints.seen(part), rows)] = True
+    return finer
