@@ -136,10 +136,20 @@ def _road(folder: Path, running: Running) -> Iterator[Road]:
 
 
 def _retarget(road: Road, clip: Path, fitting: Fitting) -> None:
+    _build_body(road.reporter)
     road.do(keypoints_stage(clip))
     source = {"clip": str(clip.resolve()), "sha256": sha256(clip)}
     write_json(road.folder / STATE_FOLDER / _SOURCE, source)
     road.do(fit_stage(road.folder, fitting))
+
+
+def _build_body(reporter: Reporter) -> None:
+    """Build the open body where it is not cached, so that no stage's time left counts it."""
+    from ..retarget.body.load import load_body, open_body_path
+
+    if not open_body_path().is_file():
+        with reporter.stage("body"):
+            load_body("open")
 
 
 def _dress_and_render(road: Road, look: Look) -> str:

@@ -123,7 +123,7 @@ def ran(monkeypatch):
     )
     fake("retarget.fit.solve", fit_clip=fit_clip, FitOptions=SimpleNamespace)
     fake("retarget.motion", Motion=FakeMotion)
-    fake("retarget.body.load", load_body=lambda name: None)
+    fake("retarget.body.load", load_body=lambda name: None, open_body_path=lambda: Path(__file__))
     fake("retarget.body.identity", betas_for=lambda body, phenotype, betas: betas)
     fake("render.dress.signer_from", signer_from=signer_from)
     fake("render.dress.caption", describe=lambda signer: f"a signer with {signer.hair_style} hair")
