@@ -56,7 +56,9 @@ def _skirt(name: str, hex_colour: str, part: str, hem: float, shape: Shape) -> C
     sheet, _ = body_sheet(shape.vertices, faces)
     sheet = subdivided(sheet)
     bottom = shape.joint("pelvis", mean=True)[1] + hem
-    sheet, _ = clipped(sheet, mean_points(sheet, shape)[:, 1] - bottom)
+    height = mean_points(sheet, shape)[:, 1]
+    top = np.inf if name == "dress_skirt" else bottom - hem - 0.03  # hidden under the top
+    sheet, _ = clipped(sheet, np.minimum(height - bottom, np.minimum(top - height, 1.0)))
     colour = hex_to_linear(hex_colour)
     colours = cloth_colours(sheet, shape, colour, 13)
     sheet, source = rimmed(sheet, 0.003, 0.012)

@@ -55,8 +55,9 @@ def brows_draft(signer: Signer, shape: Shape) -> Draft:
             places.append(np.stack([px, py], -1))
             heights.append(height)
     left_a, left_b, right_a, right_b = (p.reshape(-1, 2) for p in places)
-    anchor = FaceMap.of(shape).anchor(np.concatenate([left_a, left_b, right_a, right_b]))
-    points = FaceMap.of(shape).lifted(anchor, np.concatenate([h.ravel() for h in heights]))
+    face = FaceMap.of(shape)
+    anchor = face.anchor(np.concatenate([left_a, left_b, right_a, right_b]))
+    points = face.lifted(anchor, np.concatenate([h.ravel() for h in heights]))
 
     size = _COUNT * _STEPS
     cell = (np.arange(_COUNT)[:, None] * _STEPS + np.arange(_STEPS - 1)[None]).ravel()

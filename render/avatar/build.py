@@ -8,11 +8,13 @@ from ...errors import UserError
 from ...retarget.body.model import Body, shape_body
 from ...retarget.body.phenotype import phenotype_betas
 from .avatar import Avatar
+from .beard import beard_drafts
 from .bottoms import bottom_cloth, shoes_cloth
 from .brows import brows_draft
 from .draft import join
 from .eyes import eyes_draft, lashes_draft
 from .garments import top_cloth
+from .glasses import glasses_drafts
 from .hair import hair_drafts
 from .mouth import mouth_drafts
 from .record import Signer
@@ -41,12 +43,14 @@ def build_avatar(signer: Signer, body: Body, betas: np.ndarray | None = None) ->
     cloths = [top_cloth(signer, shape), bottom_cloth(signer, shape), shoes_cloth(signer, shape)]
     hidden = np.any([cloth.hidden for cloth in cloths], axis=0)
     tops = [draft.sheet for draft in cloths[0].drafts]
-    obstacle = shape.skin.with_sheets(hidden[SKIN], tops)
+    obstacle = shape.skin.with_sheets(hidden[SKIN], tops, body)
     skin, skin_place = skin_draft(signer, shape, hidden)
     eyes, eye_place = eyes_draft(signer, shape)
     drafts = [skin, eyes, lashes_draft(signer, shape), brows_draft(signer, shape)]
     drafts += mouth_drafts(shape)
     drafts += hair_drafts(signer, shape, obstacle)
+    drafts += beard_drafts(signer, shape)
+    drafts += glasses_drafts(signer, shape)
     drafts += [draft for cloth in cloths for draft in cloth.drafts]
     count = len(skin.sheet.vertices)
     place = np.where(eye_place >= 0, eye_place + count, skin_place)

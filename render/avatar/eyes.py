@@ -17,7 +17,7 @@ _SEGMENTS = 32
 _IRIS = 24.0  # degrees seen from the ball's centre: a 6.4 mm iris on MakeHuman's 16 mm ball
 _PUPIL = 8.5
 _RINGS = np.array([0, 7.8, 8.6, 12, 16, 20, 22.4, 23.6, 24.8, 28, 34, 42, 54, 70, 88, 110.0])
-_SCLERA = np.array([0.70, 0.665, 0.635])
+_SCLERA = np.array([0.53, 0.495, 0.47])
 
 
 def eyes_draft(signer: Signer, shape: Shape) -> tuple[Draft, np.ndarray]:

@@ -40,17 +40,21 @@ class FaceMap:
         area = np.where(np.abs(area) < 1e-12, 1e-12, area)
         columns = np.empty((len(places), 3), int)
         shares = np.empty((len(places), 3))
+        low, high = corners[..., :2].min(axis=1) - 1e-7, corners[..., :2].max(axis=1) + 1e-7
         for row, place in enumerate(places):
-            offset = place - a
-            second = (offset[:, 0] * ac[:, 1] - offset[:, 1] * ac[:, 0]) / area
-            third = (ab[:, 0] * offset[:, 1] - ab[:, 1] * offset[:, 0]) / area
+            near = np.flatnonzero(((low <= place) & (place <= high)).all(axis=1))
+            if not len(near):
+                near = np.arange(len(corners))
+            offset = place - a[near]
+            second = (offset[:, 0] * ac[near, 1] - offset[:, 1] * ac[near, 0]) / area[near]
+            third = (ab[near, 0] * offset[:, 1] - ab[near, 1] * offset[:, 0]) / area[near]
             bary = np.stack([1 - second - third, second, third], 1)
             worst = bary.min(axis=1)
             within = np.flatnonzero(worst > -1e-6)
-            depth = (bary[within] * corners[within, :, 2]).sum(axis=1)
+            depth = (bary[within] * corners[near[within], :, 2]).sum(axis=1)
             best = within[depth.argmax()] if len(within) else int(worst.argmax())
             share = np.clip(bary[best], 0, 1)
-            columns[row], shares[row] = self.faces[best], share / share.sum()
+            columns[row], shares[row] = self.faces[near[best]], share / share.sum()
         rows = np.repeat(np.arange(len(places)), 3)
         return sparse.csr_matrix(
             (shares.ravel(), (rows, columns.ravel())),

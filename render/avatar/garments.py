@@ -15,7 +15,7 @@ from .draft import Draft, plain
 from .lines import Cut, Distances, distances
 from .noise import fractal_noise, smoothstep
 from .record import Signer
-from .shape import Shape
+from .shape import Shape, Surface
 from .sheet import Sheet, clipped, normals, rimmed
 
 
@@ -68,12 +68,12 @@ STYLES: dict[str, Style] = {
         0.011, 0.009, 0.5, 0.004, rim=0.004, roughness=0.8, weave=0.0002, wrist_ease=0.005,
     ),
     "dress": Style(
-        Cut(neck_front=-0.085, neck_back=-0.03, sleeve=0.42, hem=0.02), 0.004, 0.007, 0.2, 0.003,
-        roughness=0.75, weave=0.0002,
+        Cut(neck_front=-0.075, neck_back=-0.03, neck_side=0.02, sleeve=0.42, hem=0.02),
+        0.004, 0.007, 0.2, 0.003, roughness=0.75, weave=0.0002,
     ),
     "tank": Style(
-        Cut(neck_front=-0.105, neck_back=-0.05, sleeve=-1), 0.003, 0.003, 0.3, 0.0035,
-        neck_band=0.012,
+        Cut(neck_front=-0.1, neck_back=-0.05, neck_side=0.055, sleeve=-1),
+        0.003, 0.003, 0.3, 0.0035, neck_band=0.012,
     ),
 }  # fmt: skip
 
@@ -253,8 +253,16 @@ def _blazer_trims(made: Shell, style: Style, shape: Shape, signer: Signer) -> li
     inner = shell(under, shape, seed=8)
     # Only what shows, and a margin under the jacket.
     mean = mean_points(inner.sheet, shape)
-    seen = 0.035 - distances(style.cut, mean, shape).neck
+    seen = 0.022 - distances(style.cut, mean, shape).neck
     cut, matrix = clipped(inner.sheet, np.minimum(seen, mean[:, 2] + 0.12))
+    jacket = Surface(
+        made.sheet.vertices,
+        normals(made.sheet.vertices, made.sheet.faces),
+        made.sheet.anchor @ shape.body.weights,
+    )
+    distance, outward = jacket.clearance(cut.vertices)
+    proud = np.clip(distance + 0.005, 0, 0.03) * (np.abs(distance) < 0.04)
+    cut = cut.moved(cut.vertices - proud[:, None] * outward)
     lines = Distances(
         matrix @ inner.lines.neck, matrix @ inner.lines.sleeve, matrix @ inner.lines.hem
     )

@@ -38,9 +38,9 @@ class Head:
     def clear_of_face(self, locks: Locks) -> Locks:
         """Locks cut short before they fall over the brows and eyes."""
         points = locks.points
-        low = points[..., 1] < self.eye[1] + 0.042 * self.scale
+        low = points[..., 1] < self.eye[1] + 0.036 * self.scale
         ahead = points[..., 2] > self.eye[2] - 0.035
-        middle = np.abs(points[..., 0]) < 0.058 * self.scale
+        middle = np.abs(points[..., 0]) < 0.051 * self.scale
         return trimmed(locks, low & ahead & middle)
 
     def crown(self) -> np.ndarray:
@@ -63,10 +63,13 @@ def shell(
     taper: float,
     rough: float = 0.0,
     shade: float = 0.62,
+    grain: tuple[float, float, float] = (0.15, 0.5, 1.0),
     **line: float,
 ) -> tuple[Part, Sheet, np.ndarray]:
     """A cap over the scalp, `thickness` metres high away from the hairline, where it dips into the
-    skin. Also returns the bare scalp sheet and how far inside the hairline it lies."""
+    skin. `grain`: how fast strands vary along x, y and z; least along the way they lie. Also
+    returns the bare scalp sheet and how far inside the hairline it lies.
+    """
     scalp, depth = scalp_sheet(head.shape, margin=0.004, **line)
     up = smooth(normals(scalp.vertices, scalp.faces), scalp.faces, 6)
     up /= np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9)
@@ -76,8 +79,10 @@ def shell(
     if rough:
         bumps = fractal_noise(scalp.vertices, 0.022, 31, 3)
         lift = lift + rough * rise * bumps
+    strands = value_noise(scalp.vertices * grain, 0.0045, 17)
+    lift = lift + 0.0009 * rise * strands
     sheet = scalp.moved(scalp.vertices + np.reshape(lift, (-1, 1)) * up)
-    tone = shade * (1 + 0.12 * value_noise(scalp.vertices, 0.006, 17))
+    tone = shade * (1 + 0.22 * strands)
     edge = depth + 0.0012 * value_noise(scalp.vertices, 0.004, 18)
     return Part(sheet, tone, 0.85 * smoothstep(edge, 0.006, -0.002)), scalp, depth
 
@@ -101,4 +106,23 @@ def spread(scalp: Sheet, depth: np.ndarray, count: int, seed: int) -> Roots:
         np.concatenate([even.normals, line.normals]),
         sparse.vstack([even.anchor, line.anchor]).tocsr(),
         np.concatenate([even.depth, line.depth]),
+    )
+
+
+def coloured(colour: np.ndarray, skin: np.ndarray, part: Part) -> np.ndarray:
+    """(n,3) a part's linear RGB from the hair's and the skin's colour; bright hair is a little
+    yellower."""
+    bright = np.clip(part.shade - 1, 0, 1)[:, None]
+    hair = colour * part.shade[:, None] * (1 + bright * (np.array([1.0, 0.96, 0.88]) - 1))
+    share = np.reshape(part.skin, (-1, 1))
+    return np.clip((1 - share) * hair + share * skin, 0, 1)
+
+
+def joined(sheets: list[Sheet]) -> Sheet:
+    """Several sheets as one."""
+    starts = np.cumsum([0, *(len(sheet.vertices) for sheet in sheets)])
+    return Sheet(
+        np.concatenate([sheet.vertices for sheet in sheets]),
+        np.concatenate([s.faces + start for s, start in zip(sheets, starts, strict=False)]),
+        sparse.vstack([sheet.anchor for sheet in sheets]).tocsr(),
     )

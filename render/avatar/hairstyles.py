@@ -17,7 +17,7 @@ def _down(points: np.ndarray) -> np.ndarray:
 
 
 def _crop(head: Head) -> list[Part]:
-    cap, _, _ = shell(head, 0.0045, 0.014, rough=0.0006, shade=0.95)
+    cap, _, _ = shell(head, 0.0045, 0.014, rough=0.0008, shade=0.9, grain=(1.0, 1.0, 1.0))
     return [cap]
 
 
@@ -28,15 +28,17 @@ def _short(head: Head) -> list[Part]:
         return 0.004 + 0.012 * smoothstep(points[:, 1], sides, sides + 0.045)
 
     cap, scalp, depth = shell(head, thickness, 0.016)
-    roots = spread(scalp, depth, 520, 41)
+    roots = spread(scalp, depth, 640, 41)
     crown = head.crown()
+    part = 0.04 * head.scale
 
     def flow(points: np.ndarray, share: np.ndarray) -> np.ndarray:
         away = points - crown
         away[:, 1] *= 0.4
         away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
         on_top = smoothstep(points[:, 1], sides, sides + 0.035)[:, None]
-        swept = np.array([-0.75, 0.25, 0.1]) + 0.35 * away
+        across = np.tanh((points[:, :1] - part) / 0.01)
+        swept = np.concatenate([0.75 * across, 0.2 + 0 * across, 0.1 + 0 * across], 1) + 0.35 * away
         side = _down(points) + np.array([0, 0, -0.35]) + 0.2 * away
         return on_top * swept + (1 - on_top) * side
 
@@ -61,10 +63,10 @@ def _parted(head: Head, roots: Roots, part: float, back: float) -> Flow:
         direction[:, 1] = -0.25 - 0.9 * (1 - high) - 0.4 * rearward
         direction[:, 2] = -back * (1 - 0.4 * high)
         # Away from the face: what hangs beside it is led outwards and back.
-        beside = (points[:, 1] < head.eye[1] + 0.045) & (points[:, 2] > head.middle[2] + 0.035)
+        beside = smoothstep(points[:, 1], head.eye[1] + 0.09, head.eye[1] + 0.05)
         inside = np.abs(points[:, 0]) < head.half_width * 0.96
-        push = (beside & inside).astype(float)
-        direction[:, 0] += np.sign(points[:, 0]) * 1.2 * push
+        push = beside * (inside & (points[:, 2] > head.middle[2] + 0.035))
+        direction[:, 0] += np.where(beside < 0.6, side, np.sign(points[:, 0])) * 1.3 * push
         direction[:, 2] -= 1.3 * push
         outside = np.abs(points[:, 0]) > head.half_width + 0.012
         direction[:, 0] -= 1.5 * outside * np.sign(points[:, 0])
@@ -165,7 +167,7 @@ def _afro(head: Head) -> list[Part]:
 
 def _combed_to(head: Head, knot: np.ndarray, count: int, seed: int) -> list[Part]:
     """Cap and locks that run close along the head to a knot."""
-    cap, scalp, depth = shell(head, 0.006, 0.02, shade=0.75)
+    cap, scalp, depth = shell(head, 0.006, 0.02, shade=0.75, grain=(1.0, 0.5, 0.15))
     roots = spread(scalp, depth, count, seed)
 
     def flow(points: np.ndarray, share: np.ndarray) -> np.ndarray:

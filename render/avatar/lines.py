@@ -66,7 +66,7 @@ def distances(cut: Cut, mean: np.ndarray, shape: Shape) -> Distances:
         sleeve = end - side
     else:
         centre = shoulder[:2] + np.array([0.012, -0.012])
-        hole = np.hypot((side - centre[0]) / 0.75, mean[:, 1] - centre[1]) - 0.088
+        hole = np.hypot((side - centre[0]) / 0.92, mean[:, 1] - centre[1]) - 0.104
         sleeve = np.where(side > centre[0], -1.0, hole)
         sleeve = np.where(mean[:, 1] < centre[1] - 0.12, shoulder[0] + 0.1 - side, sleeve)
     hem = mean[:, 1] - (shape.joint("pelvis", mean=True)[1] + cut.hem)

@@ -17,10 +17,12 @@ EYES = {"left": slice(14598, 14670), "right": slice(14670, 14742)}
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Points (n,3) of a closed surface with their outward normals, to measure distance from."""
+    """Points (n,3) of a closed surface with their outward normals and skinning weights (n,55), to
+    measure distance from and to move with."""
 
     points: np.ndarray
     normals: np.ndarray
+    weights: np.ndarray
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -37,13 +39,18 @@ class Surface:
         outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
         return (weight * along).sum(axis=1), outward
 
-    def with_sheets(self, hidden: np.ndarray, sheets: list[Sheet]) -> Surface:
+    def nearest_weights(self, points: np.ndarray) -> np.ndarray:
+        """(n,55) mean skinning weights of the four points of the surface nearest to each point."""
+        return self.weights[self.tree.query(points, k=4)[1]].mean(axis=1)
+
+    def with_sheets(self, hidden: np.ndarray, sheets: list[Sheet], body: Body) -> Surface:
         """This surface without its `hidden` (n,) points, and with the sheets' vertices."""
         return Surface(
             np.concatenate([self.points[~hidden], *(s.vertices for s in sheets)]),
             np.concatenate(
                 [self.normals[~hidden], *(normals(s.vertices, s.faces) for s in sheets)]
             ),
+            np.concatenate([self.weights[~hidden], *(s.anchor @ body.weights for s in sheets)]),
         )
 
 
@@ -100,4 +107,4 @@ class Shape:
     @cached_property
     def skin(self) -> Surface:
         """The whole skin as a surface to keep clear of."""
-        return Surface(self.vertices[SKIN], self.skin_normals)
+        return Surface(self.vertices[SKIN], self.skin_normals, self.body.weights[SKIN])

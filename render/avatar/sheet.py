@@ -65,9 +65,12 @@ def normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unique edges (E,2) ascending, edge id of each face's sides 01, 12, 20 (F,3), and how many
     faces share each edge (E,)."""
-    sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    unique, inverse, count = np.unique(sides, axis=0, return_inverse=True, return_counts=True)
-    return unique, inverse.reshape(-1, 3), count
+    sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1).astype(np.int64)
+    size = int(sides.max()) + 1 if len(sides) else 1
+    key, inverse, count = np.unique(
+        sides[:, 0] * size + sides[:, 1], return_inverse=True, return_counts=True
+    )
+    return np.stack([key // size, key % size], 1), inverse.reshape(-1, 3), count
 
 
 def boundary_edges(faces: np.ndarray) -> np.ndarray:

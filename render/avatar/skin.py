@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from .avatar import Material
+from .beard import beard_region
 from .colours import hex_to_linear
 from .draft import Draft
 from .masks import vertex_mask
 from .noise import fractal_noise, smoothstep
 from .record import Signer
 from .shape import SKIN, Shape
-from .sheet import body_sheet
+from .sheet import body_sheet, normals
 
 _BLUSH = np.array([1.0, 0.62, 0.60])  # what blood under the skin does to linear RGB
 _MOUTH = np.array([0.11, 0.022, 0.02])
@@ -26,17 +27,16 @@ def skin_draft(signer: Signer, shape: Shape, hidden: np.ndarray) -> tuple[Draft,
     faces = faces[~hidden[faces].all(axis=1)]
     sheet, ids = body_sheet(shape.vertices, faces)
     colours = skin_colours(signer, shape)[ids]
-    parts, materials = _materials(signer)
+    materials = _materials(signer)
     part_of_vertex = _vertex_parts(shape)[ids]
     # A face belongs to the part that most of its corners agree on.
     corner = np.sort(part_of_vertex[sheet.faces], axis=1)[:, 1]
     place = np.full(len(shape.vertices), -1)
     place[ids] = np.arange(len(ids))
-    assert len(parts) == len(materials)
     return Draft("skin", sheet, colours, materials, corner), place
 
 
-def _materials(signer: Signer) -> tuple[tuple[str, ...], tuple[Material, ...]]:
+def _materials(signer: Signer) -> tuple[Material, ...]:
     colour = tuple(hex_to_linear(signer.skin))
     parts = ("skin", "face", "left_hand", "right_hand")
     skins = tuple(
@@ -45,7 +45,7 @@ def _materials(signer: Signer) -> tuple[tuple[str, ...], tuple[Material, ...]]:
     )
     lips = Material("lips", "lips", "lips", tuple(hex_to_linear(signer.lip_colour)), 0.36, 0.5, 0.1)
     mouth = Material("mouth_inside", "mouth", "mouth", tuple(_MOUTH), 0.5, 0.3)
-    return (*parts, "lips", "mouth"), (*skins, lips, mouth)
+    return (*skins, lips, mouth)
 
 
 def _vertex_parts(shape: Shape) -> np.ndarray:
@@ -93,8 +93,6 @@ def skin_colours(signer: Signer, shape: Shape) -> np.ndarray:
     if signer.beard != "none":
         shade = {"stubble": 0.55, "full": 0.75}[signer.beard]
         tint(shade * beard_region(shape), 0.35 * base + 0.65 * hex_to_linear(signer.beard_colour))
-    if signer.hair_style != "bald":
-        tint(0.0 * lids, base)
     lips = smoothstep(vertex_mask(shape.body, "lips"), 0.15, 0.75)
     tint(lips, hex_to_linear(signer.lip_colour))
     tint(smoothstep(inside_mouth(shape), 0.3, 0.8), _MOUTH)
@@ -146,15 +144,6 @@ def _hand_redness(shape: Shape) -> np.ndarray:
 def _palms(shape: Shape) -> np.ndarray:
     """(V,) the palm's side of the hands; palms face down in the rest pose."""
     mean_normals = np.zeros((len(shape.mean), 3))
-    from .sheet import normals
-
     mean_normals[SKIN] = normals(shape.mean[SKIN], shape.skin_faces)
     hands = shape.hand_weight("left") + shape.hand_weight("right")
     return np.clip(hands, 0, 1) * smoothstep(-mean_normals[:, 1], 0.0, 0.6)
-
-
-def beard_region(shape: Shape) -> np.ndarray:
-    """(V,) where a beard grows, 0..1: jaw, chin, upper lip, up to the sideburns."""
-    from .beard import beard_field
-
-    return smoothstep(beard_field(shape), -0.004, 0.006)
