@@ -82,7 +82,11 @@ def read_frames(path: str | Path) -> Iterator[np.ndarray]:
 
 
 def write_video(
-    path: str | Path, frames: Iterable[np.ndarray], fps: float | Fraction, crf: int = 18
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    fps: float | Fraction,
+    crf: int = 18,
+    comment: str = "",
 ) -> None:
     """Write frames as an H.264 mp4 (yuv420p, BT.709, index first) that browsers play.
 
@@ -92,6 +96,7 @@ def write_video(
             pixel that repeats the edge, because yuv420p has no odd sides.
         fps: frames per second; NTSC rates are kept exactly.
         crf: x264's quality, lower is better; 18 can hardly be told from the source.
+        comment: written into the file's metadata, where players and crawlers read it.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
@@ -111,6 +116,8 @@ def write_video(
         ticks = rate.numerator * -(-1000 // rate.numerator)
         options = {"movflags": "+faststart", "movie_timescale": str(ticks)}
         with av.open(str(partial), "w", format="mp4", options=options) as container:
+            if comment:
+                container.metadata["comment"] = comment
             stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
             stream.width, stream.height = width + width % 2, height + height % 2
             stream.pix_fmt = "yuv420p"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .model import Model, paint_options, paint_settings
 from .options import Look, Painting
 from .progress import Progress
+from .record import DISCLOSURE
 from .retarget_stages import KEYPOINTS, MOTION, PASSES, SIGNER_RECORD
 from .stages import Stage
 
@@ -72,7 +73,7 @@ def video_stage(folder: Path, fps: float) -> Stage:
 
         paths = frame_paths(folder / ENHANCED)
         pictures = _counted(read_pictures(paths), len(paths), progress)
-        write_video(folder / SIGNER_VIDEO, pictures, fps)
+        write_video(folder / SIGNER_VIDEO, pictures, fps, comment=DISCLOSURE)
         return {"frames": len(paths), "fps": fps}
 
     return Stage(
@@ -107,7 +108,8 @@ def compare_stage(folder: Path, clip: Path | None, fps: float) -> Stage:
             ),
             read_pictures(paths),
         )
-        write_video(folder / COMPARE_VIDEO, _counted(joined, len(paths), progress), fps)
+        frames = _counted(joined, len(paths), progress)
+        write_video(folder / COMPARE_VIDEO, frames, fps, comment=DISCLOSURE)
         return {"source": "video" if clip else "keypoints"}
 
     return Stage(

@@ -72,8 +72,8 @@ def test_our_forward_model_is_the_package_smplx(body, smplx_witness, seed):
     vertices, joints = shape_body(body, betas)
     ours = pose_vertices(body, vertices, joints, poses, trans, actions)
     parts = np.split(poses, [3, 66, 69, 72, 75, 120], axis=1)
-    names = ("global_orient", "body_pose", "jaw_pose", "leye_pose", "reye_pose")
-    names += ("left_hand_pose", "right_hand_pose")
+    names = ["global_orient", "body_pose", "jaw_pose", "leye_pose", "reye_pose"]
+    names += ["left_hand_pose", "right_hand_pose"]
     given_poses = {n: torch.from_numpy(p) for n, p in zip(names, parts, strict=True)}
     output = smplx_witness(
         betas=torch.from_numpy(betas)[None].expand(2, -1),
@@ -158,7 +158,7 @@ def test_another_phenotype_keeps_the_fitted_skeleton(body):
         joint_transforms(shape_body(body, b)[1], poses, t)[1][:, INDEX["neck"]]
         for b, t in ((fitted, trans), (betas, moved))
     ]
-    np.testing.assert_allclose(*necks, atol=0.03)
+    np.testing.assert_allclose(necks[0], necks[1], atol=0.03)
 
 
 def test_points_of_the_face_follow_its_actions(body):

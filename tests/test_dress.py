@@ -67,7 +67,7 @@ def test_lab_goes_there_and_back(colour: str) -> None:
 def test_lab_of_known_colours() -> None:
     # Values of CIE Lab under D65, as published for the sRGB primaries (Lindbloom).
     srgb = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 0, 255]], np.uint8)
-    known = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [32.30, 79.19, -107.86]]
+    known: list[list[float]] = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [32.30, 79.19, -107.86]]
     np.testing.assert_allclose(srgb_to_lab(srgb), known, atol=0.02)
     np.testing.assert_allclose(lab_to_srgb(np.array(known)), srgb / 255, atol=1e-3)
 

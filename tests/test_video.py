@@ -414,3 +414,9 @@ def test_the_interpreter_clip() -> None:
     frames = list(read_frames(INTERPRETER))
     assert len(frames) == len(plain) == 91
     assert max(np.abs(a.astype(int) - b).mean() for a, b in zip(frames, plain, strict=True)) < 4
+
+
+def test_the_comment_stands_in_the_file(tmp_path: Path) -> None:
+    write_video(tmp_path / "marked.mp4", [np.zeros((32, 32, 3), np.uint8)] * 2, 25, comment="made")
+    with av.open(str(tmp_path / "marked.mp4")) as container:
+        assert container.metadata["comment"] == "made"

@@ -83,5 +83,5 @@ def _seen_finer(keypoints: Keypoints) -> np.ndarray:
     """(T, 33) bool: rough points of the body whose face or hand has points of its own."""
     finer = np.zeros(keypoints.body.shape[:2], bool)
     for part, rows in ROUGH_POINTS.items():
-        finer[np.ix_(keypoints.seen(part), rows)] = True
+        finer[:, rows] |= keypoints.seen(part)[:, None]
     return finer

@@ -57,8 +57,7 @@ def camera_for(keypoints: Keypoints, fov: float | None) -> Camera:
     fov = DEFAULT_FOV if fov is None else fov
     if not 5 <= fov <= 120:
         raise UserError(f"--fov {fov:g} is no usable field of view: give 5 to 120 degrees.")
-    longer = max(keypoints.width, keypoints.height)
-    focal = longer / 2 / np.tan(np.radians(fov) / 2)
+    focal = keypoints.height / 2 / np.tan(np.radians(fov) / 2)
     return Camera(
         focal, focal, keypoints.width / 2, keypoints.height / 2, keypoints.width, keypoints.height
     )
