@@ -197,9 +197,15 @@ def test_samples_that_are_not_complete_yet_do_not_count(sample_folder, tmp_path)
     for path in sample_folder.iterdir():
         if path.name.startswith(("000000", "000001")):
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "000001_normal.png").unlink()
+    late = tmp_path / "000001_normal.png"
+    late.rename(tmp_path / "late.png")
     assert len(load_samples(tmp_path, tmp_path / "cache")) == 1
-    (tmp_path / "000000_part.png").unlink()
+    (tmp_path / "late.png").rename(late)
+    (tmp_path / "000000_beauty.png").write_bytes(b"not read again")
+    both = load_samples(tmp_path, tmp_path / "cache")
+    assert len(both) == 2 and both.pictures["beauty"][0].std() > 10
+    for path in tmp_path.glob("*_part.png"):
+        path.unlink()
     with pytest.raises(UserError, match="no complete training sample"):
         load_samples(tmp_path, tmp_path / "cache")
 

@@ -63,7 +63,7 @@ class Samples:
 
 
 def load_samples(folder: Path, cache: Path, progress: Progress | None = None) -> Samples:
-    """The samples of `folder`, decoded into the folder `cache` unless it already holds them.
+    """The samples of `folder`, decoded into the folder `cache` but for those that it holds.
 
     A sample counts once its `.json` and all its pictures are there, so a renderer may still be at
     work beside. Raises UserError where there is no complete sample or a picture is broken.
@@ -76,9 +76,14 @@ def load_samples(folder: Path, cache: Path, progress: Progress | None = None) ->
         )
     if _cached_names(cache) != names:
         with atomic_dir(cache) as beside:
-            _decode(folder, names, Path(beside), progress)
-    arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(cache.glob("*.npy"))}
-    signers = tuple(Signer.from_dict(r) for r in json.loads((cache / "signers.json").read_text()))
+            _decode(folder, names, Path(beside), cache, progress)
+    return open_samples(cache)
+
+
+def open_samples(cache: Path) -> Samples:
+    """The samples that `load_samples` last decoded into `cache`."""
+    arrays = _arrays(cache)
+    signers = tuple(Signer.from_dict(record) for record in _json(cache / "signers.json"))
     groups: dict[str, list[int]] = {}
     for index, signer in enumerate(signers):
         groups.setdefault(signer.to_json(), []).append(index)
@@ -110,39 +115,60 @@ def _complete(folder: Path) -> list[str]:
 
 def _cached_names(cache: Path) -> list[str]:
     try:
-        return list(json.loads((cache / "names.json").read_text()))
+        return list(_json(cache / "names.json"))
     except (OSError, ValueError):
         return []
 
 
-def _decode(folder: Path, names: list[str], out: Path, progress: Progress | None) -> None:
+def _arrays(cache: Path) -> dict[str, np.ndarray]:
+    return {path.stem: np.load(path, mmap_mode="r") for path in sorted(cache.glob("*.npy"))}
+
+
+def _decode(
+    folder: Path, names: list[str], out: Path, before: Path, progress: Progress | None
+) -> None:
+    """Fill `out`; rows of samples that the cache `before` holds are copied from there."""
     size = _read(folder / f"{names[0]}_part.png", "L").shape[0]
-    shape = (len(names), size, size)
-    arrays = {name: _array(out / f"{name}.npy", (*shape, 3)) for name in PICTURES}
-    part = _array(out / "part.npy", shape)
-    thumbs = _array(out / "thumbs.npy", (len(names), THUMB, THUMB, 3))
-    thumb_parts = _array(out / "thumb_parts.npy", (len(names), THUMB, THUMB))
-    boxes = np.zeros((len(names), len(BOXES), 4), np.int32)
-    records: list[Any] = []
+    shapes: dict[str, tuple[int, ...]] = {name: (size, size, 3) for name in PICTURES}
+    shapes |= {"part": (size, size), "thumbs": (THUMB, THUMB, 3), "thumb_parts": (THUMB, THUMB)}
+    arrays: dict[str, np.ndarray] = {
+        name: _array(out / f"{name}.npy", (len(names), *shape)) for name, shape in shapes.items()
+    }
+    arrays["boxes"] = np.zeros((len(names), len(BOXES), 4), np.int32)
+    known = {name: index for index, name in enumerate(_cached_names(before))}
+    old = _arrays(before) if known else {}
     for index, name in enumerate(names):
-        for key, array in arrays.items():
-            array[index] = _square(folder / f"{name}_{key}.png", "RGB", size)
-        part[index] = _square(folder / f"{name}_part.png", "L", size)
-        target = Image.fromarray(arrays["target"][index])
-        thumbs[index] = np.asarray(target.resize((THUMB, THUMB), Image.Resampling.BOX))
-        nearest = Image.fromarray(part[index]).resize((THUMB, THUMB), Image.Resampling.NEAREST)
-        thumb_parts[index] = np.asarray(nearest)
-        facts = json.loads((folder / f"{name}.json").read_text())
-        records.append(facts["signer"])
-        for row, key in enumerate(BOXES):
-            boxes[index, row] = _part_box(part[index], key)
+        if name in known:
+            row = {key: array[known[name]] for key, array in old.items()}
+        else:
+            row = _sample(folder, name, size)
+        for key, value in row.items():
+            arrays[key][index] = value
         if progress is not None:
             progress(index + 1, len(names))
-    for array in (*arrays.values(), part, thumbs, thumb_parts):
-        array.flush()
-    np.save(out / "boxes.npy", boxes)
+    np.save(out / "boxes.npy", arrays.pop("boxes"))
+    records = [_json(folder / f"{name}.json")["signer"] for name in names]
     (out / "signers.json").write_text(json.dumps(records))
     (out / "names.json").write_text(json.dumps(names))
+
+
+def _sample(folder: Path, name: str, size: int) -> dict[str, np.ndarray]:
+    """One sample's rows of all arrays."""
+    row = {key: _square(folder / f"{name}_{key}.png", "RGB", size) for key in PICTURES}
+    part = _square(folder / f"{name}_part.png", "L", size)
+    small = Image.fromarray(row["target"]).resize((THUMB, THUMB), Image.Resampling.BOX)
+    nearest = Image.fromarray(part).resize((THUMB, THUMB), Image.Resampling.NEAREST)
+    boxes = np.array([_part_box(part, key) for key in BOXES], np.int32)
+    return row | {
+        "part": part,
+        "thumbs": np.asarray(small),
+        "thumb_parts": np.asarray(nearest),
+        "boxes": boxes,
+    }
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _part_box(part: np.ndarray, name: str) -> tuple[int, int, int, int]:

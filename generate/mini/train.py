@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UserError
 from .build import MiniConfig
+from .cache import load_samples, open_samples
 from .fit import FitOptions, finished, load_weights
 from .workers import Team, default_workers, run_team
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderTiny
     from transformers import CLIPTokenizer
 
-    from .cache import Samples
     from .train_diffusion import DiffusionOptions, Painter
     from .train_looks import Encoders
 
@@ -32,6 +32,8 @@ STAGES = ("vae", "looks", "paint")
 SHARES = {"vae": 0.38, "looks": 0.05, "paint": 0.57}
 RATES = {"vae": (1e-3, 0.01), "looks": (1e-3, 0.01), "paint": (1e-3, 0.01)}
 """AdamW's and Muon's rate of each stage."""
+REPORT_S = {"vae": 60.0, "looks": 20.0, "paint": 240.0}
+"""Seconds between rows of a stage's log; with a row of vae and paint comes a contact sheet."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class TrainOptions:
         """Where caches, checkpoints, logs and sheets lie."""
         return self.out / "work"
 
+    @property
+    def cache(self) -> Path:
+        """The decoded samples."""
+        return self.work / "samples"
+
     def fit(self, stage: str) -> FitOptions:
         """The stage's share of the budget."""
         return FitOptions(
@@ -66,6 +73,7 @@ class TrainOptions:
             matrix_rate=RATES[stage][1],
             max_steps=self.max_steps,
             seed=self.seed,
+            report_s=REPORT_S[stage],
         )
 
 
@@ -74,20 +82,19 @@ def train(options: TrainOptions, stages: tuple[str, ...] = (*STAGES, "save")) ->
 
     Raises UserError where there are no samples, or a stage lacks what the one before it makes.
     """
-    load(options)
     for stage in STAGES:
-        if stage in stages and not finished(options.fit(stage)):
+        if stage in stages and not _done(options, stage):
+            load_samples(options.samples, options.cache)
             run_team(options.workers, _room(options), run_stage, options, stage)
     if "save" in stages:
         save(options)
     return options.out / "mini"
 
 
-def load(options: TrainOptions) -> Samples:
-    """The samples, decoded into the work folder on first use."""
-    from .cache import load_samples
-
-    return load_samples(options.samples, options.work / "samples")
+def _done(options: TrainOptions, stage: str) -> bool:
+    # The autoencoder is written for the later stages after its last checkpoint.
+    written = stage != "vae" or (options.work / "vae" / "config.json").is_file()
+    return written and finished(options.fit(stage))
 
 
 def run_stage(team: Team, options: TrainOptions, stage: str) -> None:
@@ -97,7 +104,7 @@ def run_stage(team: Team, options: TrainOptions, stage: str) -> None:
     from .train_looks import train_looks
     from .train_vae import train_vae
 
-    samples, device = load(options), _device()
+    samples, device = open_samples(options.cache), _device()
     fit = options.fit(stage)
 
     def shown(row: dict[str, float], figures: dict[str, float] | None = None) -> None:
@@ -147,7 +154,7 @@ def run_stage(team: Team, options: TrainOptions, stage: str) -> None:
             vae,
             tokenizer,
             encoders,
-            replace(fit, report_s=120.0),
+            fit,
             team,
             device,
             paint_report,
@@ -165,7 +172,11 @@ def save(options: TrainOptions) -> int:
     if not (options.work / "paint.pt").is_file():
         raise UserError(f"{options.work} holds no trained painter; run the stage paint first")
     load_weights(painter, options.work, "paint")
-    record = {"samples": len(load(options)), "minutes": options.minutes, "seed": options.seed}
+    record = {
+        "samples": len(open_samples(options.cache)),
+        "minutes": options.minutes,
+        "seed": options.seed,
+    }
     vae = _trained_vae(options, "cpu")
     return save_mini(options.out / "mini", options.config, vae, painter, tokenizer, record)
 
