@@ -99,7 +99,7 @@ def _limit_table() -> dict[str, tuple[tuple[float, float, float], tuple[float, f
                 )
         for k, size in ((1, 0.9), (2, 0.7), (3, 1.2)):
             table[f"{side}_thumb{k}"] = ((-size,) * 3, (size,) * 3)
-        table[f"{side}_wrist"] = ((-0.7, -0.6, -1.4), (0.7, 0.6, 1.4))
+        table[f"{side}_wrist"] = ((-1.4, -0.6, -1.4), (1.4, 0.6, 1.4))
         table[f"{side}_collar"] = ((-0.2, -0.35, -0.35), (0.2, 0.35, 0.35))
     return table
 
@@ -150,10 +150,10 @@ REST_WEIGHTS: dict[str, float] = {
     "right_foot": 50.0,
     "left_shoulder": 0.1,
     "right_shoulder": 0.1,
-    "left_elbow": 0.1,
-    "right_elbow": 0.1,
-    "left_wrist": 1.5,
-    "right_wrist": 1.5,
+    "left_elbow": 0.3,
+    "right_elbow": 0.3,
+    "left_wrist": 0.3,
+    "right_wrist": 0.3,
 }
 """How strongly each joint is held to the rest pose; fingers, which are not named, by 0.2."""
 

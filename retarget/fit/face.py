@@ -18,6 +18,10 @@ from ..motion import Camera
 _UNSEEN = ("tongueOut", "cheekPuff", "jawForward", "cheekSquintLeft", "cheekSquintRight")
 """Actions that hardly move a point of the picture; they stay near 0."""
 
+_HELD = ("mouthSmileLeft", "mouthSmileRight")
+"""Actions that people hold through a whole clip; a median must not take them for the face itself,
+or a moment without a smile reads as a frown."""
+
 _RIDGE = 0.02
 _STEPS = 150
 
@@ -53,19 +57,24 @@ def solve_face(
     detected = keypoints.face[present][..., :2]
     # Residuals in metres of the head's own picture plane, so that the ridge has one meaning.
     residual = (detected - camera.project(neutral)) / scale
-    residual = residual - _identity(residual)
     design = np.einsum("tij,njk->tnik", turn, dirs)[:, :, :2]
+    residual = residual - _identity(residual, design, body.action_names)
     actions[present] = _bounded(design, residual, _ridge(body.action_names))
     return actions
 
 
-def _identity(residual: np.ndarray) -> np.ndarray:
-    """What this signer's resting face adds to the body's: the median over the clip (N, 2).
+def _identity(residual: np.ndarray, design: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """What this signer's resting face adds to the body's (N, 2): the median over the clip, without
+    what held actions explain of it.
 
     In a very short clip there is no telling a face from its expression; then less is taken off.
     """
     frames = len(residual)
-    return np.median(residual, axis=0) * frames / (frames + 10)
+    typical = np.median(residual, axis=0)
+    held = [names.index(name) for name in _HELD]
+    columns = design.mean(axis=0)[None, :, :, held]
+    amount = _bounded(columns, typical[None], np.full(len(held), _RIDGE))[0]
+    return (typical - columns[0] @ amount) * frames / (frames + 10)
 
 
 def _ridge(names: tuple[str, ...]) -> np.ndarray:

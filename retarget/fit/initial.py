@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
 
 from ..body.model import rotation_matrices
 from ..body.skeleton import INDEX, PARENTS
@@ -19,6 +20,9 @@ FACING_CAMERA = np.diag([1.0, -1.0, -1.0])
 
 _FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 _FORWARD = np.array([0.0, 0.0, 1.0])
+_TWIST_AT_ELBOW = 0.5
+"""Share of the hand's twist that starts at the elbow; the rest is left to the wrist, so that the
+skin of neither is wrung."""
 
 
 def fill_gaps(points: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -139,8 +143,22 @@ def _turn_arm(
     else:
         across = world[:, first + 8] - world[:, first + 6]
         wrist = _frame(fore, across) @ _transposed(rest)
-    turned[:, INDEX[f"{side}_elbow"]] = _frame(fore, across) @ _transposed(rest)
+    rolled = _frame(fore, across) @ _transposed(rest)
+    shoulder = turned[:, INDEX[f"{side}_shoulder"]]
+    hinged = _transposed(shoulder) @ rolled
+    turned[:, INDEX[f"{side}_elbow"]] = shoulder @ _less_twist(hinged, _TWIST_AT_ELBOW)
     turned[:, INDEX[f"{side}_wrist"]] = wrist
+
+
+def _less_twist(local: np.ndarray, share: float) -> np.ndarray:
+    """Rotations (T, 3, 3) with a share of their twist about x (swing-twist decomposition)."""
+    quaternions = Rotation.from_matrix(local).as_quat()
+    # The quaternion's sign that makes the twist the shorter way round.
+    quaternions *= np.where(quaternions[:, 3:] < 0, -1, 1)
+    angle = 2 * np.arctan2(quaternions[:, 0], quaternions[:, 3])
+    back = np.zeros((len(local), 3))
+    back[:, 0] = -(1 - share) * angle
+    return local @ Rotation.from_rotvec(back).as_matrix()
 
 
 def _turn_fingers(
