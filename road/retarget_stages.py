@@ -13,6 +13,7 @@ KEYPOINTS = "keypoints.pose"
 MOTION = "motion.npz"
 SIGNER_RECORD = "signer_record.json"
 AVATAR = "avatar.npz"
+PERFORMANCE = "performance.npz"
 PASSES = "passes"
 
 
@@ -87,7 +88,7 @@ def dress_stage(look: Look) -> Stage:
 
 
 def avatar_stage(folder: Path) -> Stage:
-    """Build the dressed avatar on the fitted body, and describe it in words."""
+    """Build the dressed avatar on the fitted skeleton, let it perform, and describe its looks."""
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..render.avatar.build import build_avatar
@@ -96,20 +97,27 @@ def avatar_stage(folder: Path) -> Stage:
         from ..retarget.body.identity import betas_for
         from ..retarget.body.load import load_body
         from ..retarget.motion import Motion
+        from ..retarget.rig.perform import perform
 
         motion = Motion.load(folder / MOTION)
         signer = Signer.load(folder / SIGNER_RECORD)
         body = load_body(motion.body)
         betas = betas_for(body, signer.phenotype, motion.betas)
         build_avatar(signer, body, betas).save(folder / AVATAR)
+        perform(motion, body, betas).save(folder / PERFORMANCE)
         return {"caption": describe(signer)}
 
     return Stage(
         "avatar",
         action,
         inputs=(folder / MOTION, folder / SIGNER_RECORD),
-        code=("render/avatar/**/*.py", "render/dress/caption.py", "retarget/body/**/*.py"),
-        files=(AVATAR,),
+        code=(
+            "render/avatar/**/*.py",
+            "render/dress/caption.py",
+            "retarget/body/**/*.py",
+            "retarget/rig/perform.py",
+        ),
+        files=(AVATAR, PERFORMANCE),
     )
 
 
@@ -122,13 +130,13 @@ def passes_stage(folder: Path) -> Stage:
     def action(work: Path, progress: Progress) -> Mapping[str, Any]:
         from ..render.passes import render_passes
 
-        render_passes(folder / MOTION, folder / AVATAR, work, options, progress)
+        render_passes(folder / PERFORMANCE, folder / AVATAR, work, options, progress)
         return {}
 
     return Stage(
         "passes",
         action,
-        inputs=(folder / MOTION, folder / AVATAR),
+        inputs=(folder / PERFORMANCE, folder / AVATAR),
         settings=asdict(options),
         code=("render/*.py",),
         folder=PASSES,

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffsign.errors import UserError
+from diffsign.render.sample_clip import sample_motion
 from diffsign.retarget.body.identity import betas_for, trans_for
 from diffsign.retarget.body.landmarks import landmark_points, landmarks
 from diffsign.retarget.body.load import load_body
@@ -18,6 +19,7 @@ from diffsign.retarget.body.model import (
 from diffsign.retarget.body.phenotype import LABELS, phenotype_betas
 from diffsign.retarget.body.skeleton import INDEX, JOINT_NAMES, PARENTS
 from diffsign.retarget.body.smplx_file import read_smplx, write_smplx
+from diffsign.retarget.rig.perform import perform
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +161,22 @@ def test_another_phenotype_keeps_the_fitted_skeleton(body):
         for b, t in ((fitted, trans), (betas, moved))
     ]
     np.testing.assert_allclose(necks[0], necks[1], atol=0.03)
+
+
+def test_a_performance_stands_where_the_source_stands(body):
+    motion = sample_motion(body, phenotype_betas(body, {"gender": 0.9}))
+    betas = betas_for(body, {"gender": 0.1, "weight": 0.9, "muscle": 0.8}, motion.betas)
+    performed = perform(motion, body, betas)
+    np.testing.assert_array_equal(performed.poses, motion.poses)
+    upper = [INDEX[name] for name in ("neck", "left_wrist", "right_wrist", "head")]
+    apart = np.linalg.norm(
+        motion.camera.project(performed.joints[:, upper])
+        - motion.camera.project(motion.joints[:, upper]),
+        axis=-1,
+    )
+    assert np.median(apart) < 6
+    again = perform(motion, body, motion.betas)
+    np.testing.assert_allclose(again.joints, motion.joints, atol=1e-5)
 
 
 def test_points_of_the_face_follow_its_actions(body):
