@@ -73,9 +73,9 @@ def beard_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
     eye = shape.joint("left_eye_smplhf")
 
     def flow(points: np.ndarray, share: np.ndarray) -> np.ndarray:
-        direction = np.stack(
-            [0.25 * np.sign(points[:, 0]), -np.ones(len(points)), 0.15 + 0 * share], 1
-        )
+        lip = smoothstep(points[:, 1], eye[1] - 0.083, eye[1] - 0.07)  # the moustache is combed out
+        outwards = np.sign(points[:, 0]) * (0.25 + 1.3 * lip)
+        direction = np.stack([outwards, -1 + 0.3 * lip, 0.15 + 0 * share], 1)
         return direction / np.linalg.norm(direction, axis=1, keepdims=True)
 
     chin = smoothstep(roots.points[:, 1], eye[1] - 0.075, eye[1] - 0.115)

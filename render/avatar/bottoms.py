@@ -27,7 +27,7 @@ def bottom_cloth(signer: Signer, shape: Shape) -> Cloth:
 
 
 def _lines(mean: np.ndarray, shape: Shape) -> np.ndarray:
-    waist = shape.joint("pelvis", mean=True)[1] + 0.02
+    waist = shape.joint("pelvis", mean=True)[1] - 0.045  # under every top's hem
     ankle = shape.joint("left_ankle", mean=True)[1] + 0.01
     arm = np.abs(mean[:, 0]) > 0.3
     return np.where(arm, -1.0, np.minimum(waist - mean[:, 1], mean[:, 1] - ankle))
@@ -57,7 +57,7 @@ def _skirt(name: str, hex_colour: str, part: str, hem: float, shape: Shape) -> C
     sheet = subdivided(sheet)
     bottom = shape.joint("pelvis", mean=True)[1] + hem
     height = mean_points(sheet, shape)[:, 1]
-    top = np.inf if name == "dress_skirt" else bottom - hem - 0.03  # hidden under the top
+    top = np.inf if name == "dress_skirt" else bottom - hem - 0.07  # hidden under the top
     sheet, _ = clipped(sheet, np.minimum(height - bottom, np.minimum(top - height, 1.0)))
     colour = hex_to_linear(hex_colour)
     colours = cloth_colours(sheet, shape, colour, 13)

@@ -43,7 +43,7 @@ def build_avatar(signer: Signer, body: Body, betas: np.ndarray | None = None) ->
     cloths = [top_cloth(signer, shape), bottom_cloth(signer, shape), shoes_cloth(signer, shape)]
     hidden = np.any([cloth.hidden for cloth in cloths], axis=0)
     tops = [draft.sheet for draft in cloths[0].drafts]
-    obstacle = shape.skin.with_sheets(hidden[SKIN], tops, body)
+    obstacle = shape.skin.with_sheets(hidden[SKIN], tops, body, margin=0.011)
     skin, skin_place = skin_draft(signer, shape, hidden)
     eyes, eye_place = eyes_draft(signer, shape)
     drafts = [skin, eyes, lashes_draft(signer, shape), brows_draft(signer, shape)]

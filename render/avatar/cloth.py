@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 
 from .noise import fractal_noise, smoothstep
 from .shape import Shape
-from .sheet import Sheet, normals, smooth
+from .sheet import Sheet, averaging, boundary_edges, normals
 
 
 def second_skin(shape: Shape, faces: np.ndarray, rounds: int = 1) -> Sheet:
@@ -95,11 +95,25 @@ def stand_off(sheet: Sheet, shape: Shape, ease: np.ndarray | float, rounds: int 
     ease = np.broadcast_to(np.asarray(ease, float), (len(sheet.vertices),))
     points = sheet.vertices + ease[:, None] * normals(sheet.vertices, sheet.faces)
     for _ in range(rounds):
-        points = smooth(points, sheet.faces, 2)
+        points = _faired(points, sheet.faces, 2)
         distance, outward = shape.skin.clearance(points)
         short = np.clip(ease - distance, 0, 0.03)
         points = points + short[:, None] * outward
     return sheet.moved(points)
+
+
+def _faired(points: np.ndarray, faces: np.ndarray, rounds: int) -> np.ndarray:
+    """Smoothing along the normals alone: across them the mesh would drift, and lines that are
+    straight on the mean body (lapels) would waver. Borders are evened freely."""
+    on_border = np.zeros((len(points), 1), bool)
+    on_border[boundary_edges(faces).ravel()] = True
+    average = averaging(faces, len(points))
+    for _ in range(rounds):
+        step = 0.5 * (average @ points - points)
+        up = normals(points, faces)
+        level = (step * up).sum(axis=1, keepdims=True) * up
+        points = points + np.where(on_border, step, level)
+    return points
 
 
 def wrinkled(sheet: Sheet, shape: Shape, depth: float, seed: int) -> Sheet:

@@ -23,8 +23,8 @@ from .sheet import Sheet, clipped, normals, rimmed
 class Style:
     """A top. ease, fold, rim: metres off the skin, of folds and of the hem's edge. hang: how far
     it drapes, 0..1. neck_band, cuff, hem_band: widths of ribbed bands in metres. roughness and
-    weave: of the material. wrist_ease: how
-    far a long sleeve stands off at its end; puff: how far cloth bags over cuff and hem band."""
+    weave: of the material. wrist_ease: how far a long sleeve stands off at its end; puff: how far
+    cloth bags over cuff and hem band. snug_neck: the neckline lies on the skin."""
 
     cut: Cut
     ease: float
@@ -39,14 +39,15 @@ class Style:
     weave: float = 0.0003
     wrist_ease: float | None = None
     puff: float = 0.0
+    snug_neck: bool = False
 
 
 _CREW = Cut()
 STYLES: dict[str, Style] = {
-    "tshirt": Style(_CREW, 0.004, 0.008, 0.35, 0.0042, neck_band=0.016),
+    "tshirt": Style(_CREW, 0.004, 0.008, 0.35, 0.0042, neck_band=0.016, snug_neck=True),
     "long_sleeve": Style(
         replace(_CREW, sleeve=1.97), 0.004, 0.005, 0.35, 0.004, neck_band=0.014, cuff=0.02,
-        wrist_ease=0.002,
+        wrist_ease=0.002, snug_neck=True,
     ),
     "jumper": Style(
         replace(_CREW, sleeve=1.99, neck_front=-0.042, hem=-0.07), 0.008, 0.009, 0.5, 0.006,
@@ -69,11 +70,11 @@ STYLES: dict[str, Style] = {
     ),
     "dress": Style(
         Cut(neck_front=-0.075, neck_back=-0.03, neck_side=0.02, sleeve=0.42, hem=0.02),
-        0.004, 0.007, 0.2, 0.003, roughness=0.75, weave=0.0002,
+        0.004, 0.007, 0.2, 0.003, snug_neck=True, roughness=0.75, weave=0.0002,
     ),
     "tank": Style(
         Cut(neck_front=-0.1, neck_back=-0.05, neck_side=0.055, sleeve=-1),
-        0.003, 0.003, 0.3, 0.0035, neck_band=0.012,
+        0.003, 0.003, 0.3, 0.0035, neck_band=0.012, snug_neck=True,
     ),
 }  # fmt: skip
 
@@ -111,6 +112,7 @@ def shell(style: Style, shape: Shape, seed: int) -> Shell:
     sheet = stand_off(sheet, shape, ease)
     sheet = drape(sheet, shape, style.hang)
     sheet = stand_off(sheet, shape, 0.8 * ease, rounds=2)
+    sheet = _snug(sheet, shape, lines, style)
     calm = np.minimum(lines.neck / 0.05, lines.hem / 0.04 + 0.3)
     folds = wrinkled(sheet, shape, style.fold, seed)
     share = np.clip(calm, 0, 1)[:, None]
@@ -118,6 +120,15 @@ def shell(style: Style, shape: Shape, seed: int) -> Shell:
     if style.puff:
         sheet = _puffed(sheet, lines, style)
     return Shell(_banded(sheet, lines, style), lines)
+
+
+def _snug(sheet: Sheet, shape: Shape, lines: Distances, style: Style) -> Sheet:
+    """Necklines without a collar, and arm holes, lie on the skin."""
+    close = smoothstep(lines.neck, 0.03, 0.004) if style.snug_neck else np.zeros(len(lines.neck))
+    if style.cut.sleeve < 0:
+        close = np.maximum(close, smoothstep(lines.sleeve, 0.03, 0.004))
+    distance, outward = shape.skin.clearance(sheet.vertices)
+    return sheet.moved(sheet.vertices + (close * (0.003 - distance))[:, None] * outward)
 
 
 def _puffed(sheet: Sheet, lines: Distances, style: Style) -> Sheet:
@@ -220,7 +231,7 @@ def _shirt_trims(made: Shell, style: Style, shape: Shape, signer: Signer) -> lis
     spots = np.stack([np.zeros(len(heights)), heights], 1)
     light = float(colour.mean())
     button = np.clip(colour * 0.6, 0, 1) if light > 0.25 else np.clip(colour * 1.6 + 0.12, 0, 1)
-    strip = tailoring.placket(made.sheet, shape)
+    strip = tailoring.placket(made.sheet, style.cut, shape)
     return [
         _trim("placket", strip, shape, 0.94 * colour, style, 0.0015),
         _trim("collar", tailoring.shirt_collar(made.sheet, shape, throat), shape, colour, style),
@@ -269,19 +280,17 @@ def _blazer_trims(made: Shell, style: Style, shape: Shape, signer: Signer) -> li
     shown = Shell(cut, lines)
     shirt = signer.with_changes(top_colour=under_colour)
     bottom = float(shape.joint("neck", mean=True)[1] + style.cut.neck_front - style.cut.vee)
-    collar = tailoring.shirt_collar(
-        made.sheet, shape, _throat(style.cut, shape) - 0.03, size=1.5, stand=0.016
-    )
+    collar = tailoring.jacket_collar(made.sheet, shape, _throat(style.cut, shape) - 0.03)
     spots = np.array([[0.012, bottom - 0.02], [0.012, bottom - 0.12]])
     return [
         finished("undershirt", shown, replace(under, cuff=0.0), shape, shirt, seed=8),
         *[
             replace(draft, name=f"under_{draft.name}")
-            for draft in _shirt_trims(shown, under, shape, shirt)[:2]
+            for draft in _shirt_trims(shown, under, shape, shirt)[1:2]
         ],
         _trim(
             "lapels",
-            tailoring.lapels(made.sheet, made.lines.neck, shape, bottom),
+            tailoring.lapels(made.sheet, style.cut, shape),
             shape,
             np.clip(0.93 * colour + 0.004, 0, 1),
             style,

@@ -6,7 +6,7 @@ import colorsys
 
 import numpy as np
 
-from .colours import natural_lips
+from .colours import mix, natural_lips
 from .record import Signer
 
 SKIN_TONES = (
@@ -89,7 +89,7 @@ def random_signer(seed: int) -> Signer:
             "gender": gender,
             "age": float(random.uniform(0.86, 1.0) if old else random.uniform(0.62, 0.82)),
             "muscle": float(np.clip(random.normal(0.5, 0.15), 0.1, 0.95)),
-            "weight": float(np.clip(random.normal(0.5, 0.18), 0.1, 0.95)),
+            "weight": float(np.clip(random.normal(0.42, 0.16), 0.1, 0.9)),
             "height": float(np.clip(random.normal(0.5, 0.15), 0.1, 0.9)),
             "proportions": float(random.uniform(0.4, 0.9)),
             "cupsize": float(np.clip(random.normal(0.5, 0.15), 0, 1)),
@@ -101,7 +101,7 @@ def random_signer(seed: int) -> Signer:
         skin=skin,
         hair_style=_pick(random, styles),
         hair_colour=hair,
-        brow_colour=_varied(random, hair, 0.3),
+        brow_colour=_varied(random, mix(hair, "#2a1c14", 0.5), 0.3),
         eye_colour=_pick(random, _EYE_COLOURS),
         lip_colour=_varied(random, natural_lips(skin), 0.6),
         top=_pick(random, {k: v for k, v in _TOPS.items() if gender > 0.5 or k != "dress"}),

@@ -43,13 +43,16 @@ class Surface:
         """(n,55) mean skinning weights of the four points of the surface nearest to each point."""
         return self.weights[self.tree.query(points, k=4)[1]].mean(axis=1)
 
-    def with_sheets(self, hidden: np.ndarray, sheets: list[Sheet], body: Body) -> Surface:
-        """This surface without its `hidden` (n,) points, and with the sheets' vertices."""
+    def with_sheets(
+        self, hidden: np.ndarray, sheets: list[Sheet], body: Body, margin: float
+    ) -> Surface:
+        """This surface without its `hidden` (n,) points, and with the sheets, which count as
+        `margin` metres thicker than they are."""
+        ups = [normals(s.vertices, s.faces) for s in sheets]
+        raised = [s.vertices + margin * up for s, up in zip(sheets, ups, strict=True)]
         return Surface(
-            np.concatenate([self.points[~hidden], *(s.vertices for s in sheets)]),
-            np.concatenate(
-                [self.normals[~hidden], *(normals(s.vertices, s.faces) for s in sheets)]
-            ),
+            np.concatenate([self.points[~hidden], *raised]),
+            np.concatenate([self.normals[~hidden], *ups]),
             np.concatenate([self.weights[~hidden], *(s.anchor @ body.weights for s in sheets)]),
         )
 

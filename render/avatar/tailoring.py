@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.ndimage import gaussian_filter1d
 
 from .cloth import mean_points
+from .lines import Cut
 from .noise import smoothstep
 from .shape import Shape
 from .sheet import Sheet, boundary_loops, clipped, normals
@@ -114,6 +115,16 @@ def shirt_collar(
     return swept(neckline(sheet, shape, throat), shape, rows)
 
 
+def jacket_collar(sheet: Sheet, shape: Shape, throat: float) -> Sheet:
+    """The collar of a jacket: low at the nape, running out into the lapels."""
+    front = _frontness()
+    end = 1 - 0.75 * smoothstep(front, 0.7, 1.0)
+    profile = [(-0.002, -0.004), (-0.004, 0.008), (-0.001, 0.016), (0.006, 0.017), (0.013, 0.008),
+               (0.02, -0.008), (0.026, -0.02)]  # fmt: skip
+    rows = [(out * end, up * end, 0.003 * (1 - end)) for out, up in profile]
+    return swept(neckline(sheet, shape, throat), shape, rows)
+
+
 def rolled_neck(sheet: Sheet, shape: Shape, height: float = 0.014) -> Sheet:
     """A thick ribbed neck band all the way round."""
     flat = np.zeros(_COLUMNS)
@@ -145,11 +156,17 @@ def hood(sheet: Sheet, shape: Shape) -> Sheet:
     return swept(neckline(sheet, shape), shape, rows, closed=True)
 
 
-def lapels(sheet: Sheet, edge: np.ndarray, shape: Shape, bottom: float) -> Sheet:
-    """The folded fronts of a blazer: a second layer along the V. `edge` (n,): distance to the V;
-    `bottom`: its lowest point's height on the mean body."""
+def vee_bottom(cut: Cut, shape: Shape) -> float:
+    """Height on the mean body of a V's lowest point."""
+    return float(shape.joint("neck", mean=True)[1] + cut.neck_front - cut.vee)
+
+
+def lapels(sheet: Sheet, cut: Cut, shape: Shape) -> Sheet:
+    """The folded fronts of a blazer: a second layer along the V of its cut."""
     mean = mean_points(sheet, shape)
-    up = mean[:, 1] - bottom
+    up = mean[:, 1] - vee_bottom(cut, shape)
+    slope = cut.vee_width / cut.vee
+    edge = (np.abs(mean[:, 0]) - slope * up) / np.hypot(1.0, slope)
     width = 0.066 * smoothstep(up, -0.005, 0.23)
     # The notch between lapel and collar.
     notch = 0.05 * np.clip(1 - np.abs(up - 0.262) / 0.012, 0, 1)
@@ -161,11 +178,12 @@ def lapels(sheet: Sheet, edge: np.ndarray, shape: Shape, bottom: float) -> Sheet
     return layer.moved(layer.vertices + lift[:, None] * normals(layer.vertices, layer.faces))
 
 
-def placket(sheet: Sheet, shape: Shape) -> Sheet:
+def placket(sheet: Sheet, cut: Cut, shape: Shape) -> Sheet:
     """The strip down the front of a shirt on which its buttons sit."""
     mean = mean_points(sheet, shape)
     front = mean[:, 2] - shape.joint("neck", mean=True)[2]
-    layer, _ = clipped(sheet, np.minimum(0.017 - np.abs(mean[:, 0]), front - 0.02))
+    strip = np.minimum(0.017 - np.abs(mean[:, 0]), front - 0.02)
+    layer, _ = clipped(sheet, np.minimum(strip, vee_bottom(cut, shape) - 0.006 - mean[:, 1]))
     return layer.moved(layer.vertices + 0.0022 * normals(layer.vertices, layer.faces))
 
 
