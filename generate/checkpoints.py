@@ -75,6 +75,7 @@ class Defaults:
     guidance: classifier-free guidance; 1 is off (and halves the work).
     size: side in pixels of the square whose area the model works at.
     scheduler: one of SCHEDULERS.
+    detail: how much of what the autoencoder loses of the render is put back (see `detail`).
     caption: "always" or "when_empty": whether the avatar's own description goes before the prompt
         always, or takes its place only where there is neither prompt nor appearance.
     """
@@ -84,6 +85,7 @@ class Defaults:
     guidance: float = 6.0
     size: int = 512
     scheduler: str = "dpm++"
+    detail: float = 0.0
     caption: str = "when_empty"
     prompt_suffix: str = "best quality, high quality"
     negative_prompt: str = "monochrome, lowres, bad anatomy, worst quality, low quality"

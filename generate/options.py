@@ -25,6 +25,7 @@ class PaintOptions:
     noise: "fixed" or "fresh" (see `noise`).
     size: side of the square whose area the model works at, pixels.
     scheduler: "euler", "dpm++" or "lcm" (see `schedule`).
+    detail: 0..1, how much of what the autoencoder loses of the render is put back (see `detail`).
     device: "cuda", "mps" or "cpu"; precision: "fp32", "bf16" or "fp16".
     """
 
@@ -41,6 +42,7 @@ class PaintOptions:
     noise: str = "fixed"
     size: int | None = None
     scheduler: str | None = None
+    detail: float | None = None
     device: str | None = None
     precision: str | None = None
 
@@ -60,6 +62,7 @@ class Settings:
     noise: str
     size: int
     scheduler: str
+    detail: float
     precision: str
 
 
@@ -100,6 +103,7 @@ def resolve_settings(
         noise=options.noise,
         size=int(chosen("size")),
         scheduler=str(chosen("scheduler")),
+        detail=float(chosen("detail")),
         precision=precision,
     )
     _check(settings, options)
@@ -130,6 +134,8 @@ def _check(settings: Settings, options: PaintOptions) -> None:
     timesteps(settings.strength, settings.steps, train_steps=1000)  # refuses what is out of range
     if not settings.guidance >= 1:  # refuses NaN too
         raise UserError(f"--guidance must be at least 1 (off), not {settings.guidance:g}.")
+    if not 0 <= settings.detail <= 1:
+        raise UserError(f"The detail kept is a share from 0 to 1, not {settings.detail:g}.")
     if settings.size < 64:
         raise UserError(f"--size must be at least 64 pixels, not {settings.size}.")
     if settings.seed < 0:

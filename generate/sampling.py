@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import UserError
-from . import noise
+from . import detail, noise
 from .canvas import Canvas, squared, to_frame, to_working
 from .frames import FrameInputs
 from .loading import Generator
@@ -113,9 +113,16 @@ def paint_frames(
             f"{generator.checkpoint.name} gave values that are not numbers in "
             f"{settings.precision}: run again with --precision fp32."
         )
-    # One by one: the decoder needs the most memory of all, and gains nothing from batches.
-    images = [pipeline.decode_latents(latents[i : i + 1])[0] for i in range(count)]
-    return [to_frame(canvas, _pixels(image)) for image in images]
+    kept = detail.kept_share(settings.detail, settings.strength)
+    painted = []
+    for index in range(count):
+        # One by one: the decoder needs the most memory of all, and gains nothing from batches.
+        image = pipeline.decode_latents(latents[index : index + 1])[0]
+        if kept > 0:
+            lost = beauty[index].to(image) - pipeline.decode_latents(render[index : index + 1])[0]
+            image = (image + kept * lost).clamp(0, 1)
+        painted.append(to_frame(canvas, _pixels(image)))
+    return painted
 
 
 def _embed_appearance(

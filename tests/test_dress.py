@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,9 +68,10 @@ def test_lab_goes_there_and_back(colour: str) -> None:
 def test_lab_of_known_colours() -> None:
     # Values of CIE Lab under D65, as published for the sRGB primaries (Lindbloom).
     srgb = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 0, 255]], np.uint8)
-    known: list[list[float]] = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [32.30, 79.19, -107.86]]
+    primaries = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [32.30, 79.19, -107.86]]
+    known = np.array(primaries)
     np.testing.assert_allclose(srgb_to_lab(srgb), known, atol=0.02)
-    np.testing.assert_allclose(lab_to_srgb(np.array(known)), srgb / 255, atol=1e-3)
+    np.testing.assert_allclose(lab_to_srgb(known), srgb / 255, atol=1e-3)
 
 
 @pytest.mark.parametrize("context", SPOKEN)
@@ -112,7 +114,7 @@ def test_albedo_keeps_the_order_of_lightness(colour: str, field: str) -> None:
 BLACK, WHITE, NAVY, RED = CLOTH["black"], CLOTH["white"], CLOTH["navy"], CLOTH["red"]
 MAN, WOMAN_ = {"gender": 0.0}, {"gender": 1.0}
 
-SENTENCES = {
+SENTENCES: dict[str, dict[str, Any]] = {
     # The prompts of the work that this project grew from.
     "a handsome man in CG style, blonde hair, is making gestures": {
         "phenotype": MAN,

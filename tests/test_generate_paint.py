@@ -18,6 +18,7 @@ from diffsign.generate import noise, sampling
 from diffsign.generate.blank import SD15_CHANNELS, write_blank
 from diffsign.generate.canvas import plan_canvas, squared, to_frame, to_working
 from diffsign.generate.checkpoints import SD15, Defaults, folder_checkpoint
+from diffsign.generate.detail import kept_share
 from diffsign.generate.frames import frame_path, read_inputs
 from diffsign.generate.loading import Generator, load_generator
 from diffsign.generate.options import PaintOptions, resolve_settings
@@ -642,3 +643,33 @@ def test_the_unet_of_sd15_itself_loads_and_paints(
     record = paint(passes, RED, "", options, tmp_path / "frames", None, generator)
     shutil.rmtree(folder)  # 2.5 GB, which pytest would keep for three runs
     assert record["painted"] == 1 and _frames(tmp_path / "frames", 1).shape == (1, 128, 128, 3)
+
+
+def test_kept_detail_brings_a_frame_back_to_its_render(
+    generator: Generator, passes: FakePasses, tmp_path: Path
+) -> None:
+    render = np.stack([passes.beauty_srgb(index) for index in range(3)]).astype(float)
+
+    def apart(strength: float, detail: float) -> float:
+        name = tmp_path / f"{strength}-{detail}"
+        frames = _paint(generator, passes, name, strength=strength, steps=1, detail=detail)
+        return float(np.abs(frames - render).mean())
+
+    assert apart(0.01, 1.0) < 0.7 * apart(0.01, 0.0)
+    assert apart(0.01, 0.5) < apart(0.01, 0.0)
+    assert apart(1.0, 1.0) == apart(1.0, 0.0)
+
+
+@given(st.floats(0, 1), st.floats(0.01, 1))
+def test_kept_detail_falls_to_nothing_at_pure_noise(detail: float, strength: float) -> None:
+    share = kept_share(detail, strength)
+    assert 0 <= share <= detail
+    assert kept_share(detail, 1.0) == 0
+    if strength <= 0.5:
+        assert share == detail
+
+
+@pytest.mark.parametrize("detail", [-0.1, 1.5, float("nan")])
+def test_impossible_detail(folder: Path, detail: float) -> None:
+    with pytest.raises(UserError, match="detail"):
+        resolve_settings(PaintOptions(detail=detail), folder_checkpoint(folder), "a man")

@@ -35,6 +35,7 @@ PAINTING: dict[str, Any] = {
         "guidance": 1.0,
         "size": 512,
         "scheduler": "euler",
+        "detail": 1.0,
         "caption": "always",
         "prompt_suffix": "",
         "negative_prompt": "",
