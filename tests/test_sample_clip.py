@@ -1,6 +1,7 @@
 """The sample clip in assets/: what it is, that its truth is true, and that a detector reads it."""
 
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_truth_is_what_was_authored(truth):
     again = sample_motion(load_body("open"), truth.betas)
     np.testing.assert_allclose(again.poses, truth.poses, atol=1e-5)
     np.testing.assert_allclose(again.joints, truth.joints, atol=1e-4)
-    assert Signer.load(ASSETS / "sample_signer.json") == SAMPLE_SIGNER
+    assert Signer.load(Path(str(ASSETS / "sample_signer.json"))) == SAMPLE_SIGNER
 
 
 def test_cues_are_in_order_and_the_grammar_is_there(truth):

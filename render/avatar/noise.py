@@ -44,7 +44,7 @@ def _hash(lattice: np.ndarray, seed: int) -> np.ndarray:
     return (mixed % 65536) / 32767.5 - 1.0
 
 
-def smoothstep(value: np.ndarray, low: float, high: float) -> np.ndarray:
+def smoothstep(value: np.ndarray | float, low: float, high: float) -> np.ndarray:
     """0 below `low`, 1 above `high`, an S-curve between; works with low > high as well."""
     share = np.clip((np.asarray(value, float) - low) / (high - low), 0.0, 1.0)
     return share * share * (3 - 2 * share)
