@@ -104,14 +104,15 @@ def _ball_colours(iris: np.ndarray) -> np.ndarray:
 def lashes_draft(signer: Signer, shape: Shape) -> Draft:
     """The lash strips, drawn in to the lids: a dark line that makes the eye readable."""
     faces = shape.body.faces[shape.body.group_faces("lashes")]
+    # Lower lashes are too fine to show; drawn, they would look like a line under the eye.
+    middle = shape.joint("left_eye_smplhf", mean=True)[1] - 0.004
+    faces = faces[(shape.mean[faces][..., 1] > middle).any(axis=1)]
     sheet, _ = body_sheet(shape.vertices, faces)
     mean, _ = body_sheet(shape.mean, faces)
     distance, ids = cKDTree(shape.mean[SKIN]).query(mean.vertices)
     root = shape.vertices[SKIN][ids]
-    upper = mean.vertices[:, 1] > shape.joint("left_eye_smplhf", mean=True)[1] - 0.004
-    keep = np.where(upper, 0.5, 0.12)
     # Strip vertices at the lid stay; the tips come in to a share of their length.
-    reach = np.where(distance > 0.0009, keep, 1.0)[:, None]
+    reach = np.where(distance > 0.0009, 0.5, 1.0)[:, None]
     sheet = sheet.moved(root + (sheet.vertices - root) * reach)
     colour = 0.25 * hex_to_linear(signer.brow_colour) + 0.004
     material = Material("lashes", "lashes", "hair", tuple(colour), 0.6, 0.2)

@@ -123,12 +123,16 @@ def shell(style: Style, shape: Shape, seed: int) -> Shell:
 
 
 def _snug(sheet: Sheet, shape: Shape, lines: Distances, style: Style) -> Sheet:
-    """Necklines without a collar, and arm holes, lie on the skin."""
-    close = smoothstep(lines.neck, 0.03, 0.004) if style.snug_neck else np.zeros(len(lines.neck))
+    """Necklines without a collar, arm holes and cuffs lie on the skin."""
+    distance, outward = shape.skin.clearance(sheet.vertices)
+    close = smoothstep(lines.neck, 0.03, 0.004) if style.snug_neck else np.zeros(len(distance))
     if style.cut.sleeve < 0:
         close = np.maximum(close, smoothstep(lines.sleeve, 0.03, 0.004))
-    distance, outward = shape.skin.clearance(sheet.vertices)
-    return sheet.moved(sheet.vertices + (close * (0.003 - distance))[:, None] * outward)
+    inwards = close * (0.003 - distance)
+    if style.wrist_ease is not None:
+        cuff = smoothstep(lines.sleeve, max(style.cuff, 0.03) + 0.02, 0.01)
+        inwards = inwards + cuff * np.minimum(style.wrist_ease - distance, 0)
+    return sheet.moved(sheet.vertices + inwards[:, None] * outward)
 
 
 def _puffed(sheet: Sheet, lines: Distances, style: Style) -> Sheet:
@@ -175,10 +179,9 @@ def finished(
     sheet, source = rimmed(made.sheet, style.rim, 0.012)
     colours = cloth_colours(made.sheet, shape, colour, seed)
     for width, distance in _bands(style, made.lines):
-        inside = smoothstep(distance, width + 0.002, width - 0.002)
+        inside = smoothstep(distance, width + 0.006, width - 0.006)
         rib = 0.86 if style.puff and style.hem_band else 0.93
-        seam = 1 - 0.22 * np.exp(-(((distance - width) / 0.002) ** 2))
-        colours = colours * (1 - (1 - rib) * inside)[:, None] * seam[:, None]
+        colours = colours * (1 - (1 - rib) * inside)[:, None]
     material = Material(
         name, "top", "cloth", tuple(colour), style.roughness, 0.25, bump=style.weave
     )
@@ -280,7 +283,7 @@ def _blazer_trims(made: Shell, style: Style, shape: Shape, signer: Signer) -> li
     shown = Shell(cut, lines)
     shirt = signer.with_changes(top_colour=under_colour)
     bottom = float(shape.joint("neck", mean=True)[1] + style.cut.neck_front - style.cut.vee)
-    collar = tailoring.jacket_collar(made.sheet, shape, _throat(style.cut, shape) - 0.03)
+    collar = tailoring.jacket_collar(made.sheet, shape, _throat(style.cut, shape) - 0.012)
     spots = np.array([[0.012, bottom - 0.02], [0.012, bottom - 0.12]])
     return [
         finished("undershirt", shown, replace(under, cuff=0.0), shape, shirt, seed=8),

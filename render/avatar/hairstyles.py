@@ -147,7 +147,7 @@ def _afro(head: Head) -> list[Part]:
 
     cap, _, depth = shell(head, thickness, 0.035, rough=0.007, shade=0.6)
     # Round the outside and give it tufts.
-    roots = scatter(cap.sheet, depth, 900, 81, least=0.004)
+    roots = scatter(cap.sheet, depth, 760, 81, least=0.004)
     outwards = roots.points - head.middle
     outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
 

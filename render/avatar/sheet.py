@@ -179,22 +179,29 @@ def clipping(
 ) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
     """Cut triangles exactly along field == 0 and keep what is positive.
 
+    A vertex very near the line is moved onto it along its edge, so that no slivers arise.
     Returns the matrix (m,n) that makes the new vertices of the old ones, the new faces (F,3), and
     each new face's old face (F,).
     """
-    field = np.where(np.abs(field) < 1e-9, 1e-9, field)
     count = len(field)
-    inside = field > 0
     unique, side_ids, _ = edges(faces)
-    crossing = inside[unique[:, 0]] != inside[unique[:, 1]]
-    first, second = unique[crossing].T
-    share = field[first] / (field[first] - field[second])
-    cut_id = np.full(len(unique), -1)
-    cut_id[crossing] = count + np.arange(len(first))
+    field = np.where(np.abs(field) < 1e-9, 1e-9, field)
+    moved, on_line = _snapped(unique, field)
+    snapped = np.where(on_line, 1e-12, field)
+    inside = snapped > 0
+    first, second = unique.T
+    crossing = inside[first] != inside[second]
+    # A cut next to a vertex that lies on the line is that vertex.
+    kept_end = np.where(inside[first], first, second)
+    fresh = crossing & ~on_line[kept_end]
+    cut_id = np.where(crossing, kept_end, -1)
+    cut_id[fresh] = count + np.arange(int(fresh.sum()))
+    share = field[first[fresh]] / (field[first[fresh]] - field[second[fresh]])
 
     new_faces, sources = [], []
     tally = inside[faces].sum(axis=1)
-    whole = np.flatnonzero(tally == 3)
+    outlying = on_line[faces].all(axis=1) & (field[faces].sum(axis=1) <= 0)
+    whole = np.flatnonzero((tally == 3) & ~outlying)
     new_faces.append(faces[whole])
     sources.append(whole)
     for corner in range(3):
@@ -211,22 +218,44 @@ def clipping(
         b, c = faces[lost, nxt], faces[lost, prv]
         new_faces += [np.stack([out_edge, b, c], 1), np.stack([out_edge, c, in_edge], 1)]
         sources += [lost, lost]
-    cut_faces = np.concatenate(new_faces)
-    local, ids = compact(cut_faces)
-    cuts = len(first)
-    matrix = sparse.vstack(
-        [
-            sparse.identity(count, format="csr"),
-            sparse.csr_matrix(
-                (
-                    np.concatenate([1 - share, share]),
-                    (np.tile(np.arange(cuts), 2), np.concatenate([first, second])),
-                ),
-                shape=(cuts, count),
-            ),
-        ]
-    ).tocsr()[ids]
-    return matrix, local, np.concatenate(sources)
+    cut_faces, source = np.concatenate(new_faces), np.concatenate(sources)
+    a, b, c = cut_faces.T
+    solid = (a != b) & (b != c) & (c != a)
+    local, ids = compact(cut_faces[solid])
+    cuts = int(fresh.sum())
+    cut_rows = sparse.csr_matrix(
+        (
+            np.concatenate([1 - share, share]),
+            (np.tile(np.arange(cuts), 2), np.concatenate([first[fresh], second[fresh]])),
+        ),
+        shape=(cuts, count),
+    )
+    return sparse.vstack([moved, cut_rows]).tocsr()[ids], local, source[solid]
+
+
+def _snapped(unique: np.ndarray, field: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """(n,n) matrix that moves vertices within a fifth of an edge of the line onto it, and (n,)
+    which ones it moves."""
+    count = len(field)
+    first, second = unique[(field[unique[:, 0]] > 0) != (field[unique[:, 1]] > 0)].T
+    share = field[first] / (field[first] - field[second])
+    near = np.concatenate([first, second])
+    far = np.concatenate([second, first])
+    share = np.concatenate([share, 1 - share])
+    order = np.argsort(-share, kind="stable")  # the nearest crossing is written last and stays
+    use = order[share[order] < 0.2]
+    target, way = np.arange(count), np.zeros(count)
+    target[near[use]], way[near[use]] = far[use], share[use]
+    matrix = sparse.csr_matrix(
+        (
+            np.concatenate([1 - way, way]),
+            (np.tile(np.arange(count), 2), np.concatenate([np.arange(count), target])),
+        ),
+        shape=(count, count),
+    )
+    on_line = np.zeros(count, bool)
+    on_line[near[use]] = True
+    return matrix, on_line
 
 
 def clipped(sheet: Sheet, field: np.ndarray) -> tuple[Sheet, sparse.csr_matrix]:

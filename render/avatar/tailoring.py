@@ -118,7 +118,7 @@ def shirt_collar(
 def jacket_collar(sheet: Sheet, shape: Shape, throat: float) -> Sheet:
     """The collar of a jacket: low at the nape, running out into the lapels."""
     front = _frontness()
-    end = 1 - 0.75 * smoothstep(front, 0.7, 1.0)
+    end = 1 - 0.92 * smoothstep(front, 0.68, 1.0)
     profile = [(-0.002, -0.004), (-0.004, 0.008), (-0.001, 0.016), (0.006, 0.017), (0.013, 0.008),
                (0.02, -0.008), (0.026, -0.02)]  # fmt: skip
     rows = [(out * end, up * end, 0.003 * (1 - end)) for out, up in profile]
