@@ -1,11 +1,13 @@
 """The fit, on keypoints of exact truth: what a perfect detector would see of a known motion."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from diffsign.errors import UserError
+from diffsign.generate.evaluation.reprojection import projected_points, reprojection_error
 from diffsign.render.sample_clip import sample_motion
 from diffsign.retarget.body.landmarks import landmark_points, landmarks
 from diffsign.retarget.body.load import load_body
@@ -16,6 +18,7 @@ from diffsign.retarget.fit.initial import fill_gaps
 from diffsign.retarget.fit.options import FitOptions
 from diffsign.retarget.fit.solve import camera_for, fit_clip
 from diffsign.retarget.keypoints.record import Keypoints
+from diffsign.retarget.keypoints.source import load_keypoints
 
 FRAMES = slice(0, 85, 2)
 
@@ -172,3 +175,15 @@ def test_gaps_are_interpolated():
     points = np.array([[[0.0]], [[9.0]], [[2.0]], [[9.0]]])
     filled = fill_gaps(points, np.array([True, False, True, False]))
     np.testing.assert_allclose(filled[:, 0, 0], [0, 1, 2, 2])
+
+
+@pytest.mark.parametrize("name", ["ase_D", "sgg_pizza"])
+def test_files_of_the_community(body, name):
+    path = Path(__file__).parents[2] / "shared" / "data" / "poses" / f"{name}.pose"
+    if not path.is_file():
+        pytest.skip("the folder of real inputs is not beside this checkout")
+    keypoints = load_keypoints(path)
+    error = reprojection_error(projected_points(fit_clip(keypoints)), keypoints)
+    for part, most in {"body": 8, "left_hand": 4, "right_hand": 4, "face": 5}.items():
+        value = error[part]
+        assert value is None or value < most, part

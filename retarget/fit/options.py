@@ -50,13 +50,14 @@ class Stage:
     shape: float
     smooth: float
     turn: float
+    tolerance: float
 
 
 STAGES: tuple[Stage, ...] = (
     # The torso, head and arms find their place; the shape follows.
-    Stage(70, 0.05, 1.0, 0.2, 0.6, 30.0, 2.0, 4.0, 0.15, 2.0, 20.0, 0.5),
+    Stage(70, 0.05, 1.0, 0.2, 0.6, 30.0, 2.0, 4.0, 0.15, 2.0, 20.0, 0.5, 10.0),
     # Everything together.
-    Stage(130, 0.025, 1.0, 1.0, 1.0, 20.0, 1.0, 4.0, 0.05, 0.7, 20.0, 0.5),
+    Stage(130, 0.025, 1.0, 1.0, 1.0, 20.0, 1.0, 4.0, 0.05, 0.7, 20.0, 0.5, 1.5),
     # Sharpen.
-    Stage(60, 0.008, 1.0, 1.5, 1.0, 15.0, 0.5, 4.0, 0.03, 0.5, 20.0, 0.5),
+    Stage(60, 0.008, 1.0, 1.5, 1.0, 15.0, 0.5, 4.0, 0.03, 0.5, 20.0, 0.5, 1.0),
 )

@@ -259,7 +259,7 @@ class _Objective:
                 state.pixels[:, part],
                 targets.pixels[:, part],
                 targets.weights[:, part],
-                scale,
+                scale * stage.tolerance,
             )
 
         hands = pixels(HANDS["left"], 30.0) + pixels(HANDS["right"], 30.0)
