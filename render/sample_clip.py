@@ -89,8 +89,8 @@ CUES: tuple[Cue, ...] = (
     Cue(1.52, _spell("f", 0.06), _low(1), (4, 0, 0), _RAISED | {"mouthRollLower": 0.6}),
     Cue(1.68, _spell("f", 0.06), _low(1), (3, 0, 0), _RAISED),
     Cue(1.80, _spell("f", 0.06), _low(1), (0, 0, 0), _BLINK),
-    Cue(2.12, _cross(-1, -0.075, -0.14), _cross(1, -0.075, -0.17), (0, 12, 0), _FURROWED),
-    Cue(2.24, _cross(-1, -0.075, -0.14), _cross(1, -0.075, -0.17), (0, 4, 0), _FURROWED),
+    Cue(2.12, _cross(-1, -0.105, -0.14), _cross(1, -0.105, -0.17), (0, 12, 0), _FURROWED),
+    Cue(2.24, _cross(-1, -0.105, -0.14), _cross(1, -0.105, -0.17), (0, 4, 0), _FURROWED),
     Cue(2.46, _cross(-1, 0.03, -0.13), _cross(1, 0.03, -0.13), (0, -13, 0), _FURROWED),
     Cue(2.72, _cross(-1, 0.09, -0.10), _cross(1, 0.09, -0.10), (0, 13, 0), _FURROWED),
     Cue(2.96, _cross(-1, 0.10, -0.10), _cross(1, 0.10, -0.10), (0, -9, 0), _FURROWED),
@@ -152,7 +152,7 @@ def _placed(
     focal = SIZE / 2 / np.tan(np.radians(FOV_DEGREES) / 2)
     camera = Camera(focal, focal, SIZE / 2, SIZE / 2, SIZE, SIZE)
     chest = joints[INDEX["spine3"]] - joints[0]
-    place = np.array([0.0, chest[1] + 0.125, DISTANCE_METRES]) - joints[0]
+    place = np.array([0.0, chest[1] + 0.15, DISTANCE_METRES]) - joints[0]
     trans = np.repeat(place[None], len(poses), 0).astype(np.float32)
     return Motion(
         trans=trans,
@@ -201,7 +201,7 @@ def write_sample(folder: Path) -> None:
             folder / "sample_motion.npz",
             scratch / "avatar.npz",
             scratch / "passes",
-            PassOptions(samples=32),
+            PassOptions(samples=16),
         )
         passes = read_pass_set(scratch / "passes")
         frames = (passes.beauty_srgb(index) for index in range(motion.frame_count))
