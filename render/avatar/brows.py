@@ -19,7 +19,7 @@ _STEPS = 3
 # the eye, metres on the mean face; and how tall and how turned out the hairs are there.
 _X = np.array([0.0105, 0.018, 0.028, 0.038, 0.046, 0.0525])
 _Y = np.array([0.0185, 0.0205, 0.0232, 0.0248, 0.0228, 0.0188])
-_TALL = np.array([0.0052, 0.0068, 0.0064, 0.0054, 0.0038, 0.0016])
+_TALL = np.array([0.0030, 0.0062, 0.0062, 0.0052, 0.0036, 0.0016])
 _LEAN = np.radians([20, 42, 60, 76, 96, 112])  # from straight up towards the ear
 
 
@@ -29,7 +29,7 @@ def brows_draft(signer: Signer, shape: Shape) -> Draft:
     manly = 1 - shape_gender(signer)
     fullness = 0.8 + 0.4 * manly
     eye_height = shape.joint("left_eye_smplhf", mean=True)[1]
-    along = np.sort(random.uniform(0, 1, _COUNT))
+    along = np.sort(random.uniform(0, 1, _COUNT)) ** 0.92
     x = _X[0] + (_X[-1] - _X[0]) * along
     across = random.uniform(-0.5, 0.5, _COUNT)
     tall = np.interp(x, _X, _TALL) * fullness

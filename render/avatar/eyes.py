@@ -106,7 +106,7 @@ def lashes_draft(signer: Signer, shape: Shape) -> Draft:
     faces = shape.body.faces[shape.body.group_faces("lashes")]
     # Lower lashes are too fine to show; drawn, they would look like a line under the eye.
     middle = shape.joint("left_eye_smplhf", mean=True)[1] - 0.004
-    faces = faces[(shape.mean[faces][..., 1] > middle).any(axis=1)]
+    faces = faces[(shape.mean[faces][..., 1] > middle).all(axis=1)]
     sheet, _ = body_sheet(shape.vertices, faces)
     mean, _ = body_sheet(shape.mean, faces)
     distance, ids = cKDTree(shape.mean[SKIN]).query(mean.vertices)

@@ -16,7 +16,7 @@ from .lines import Cut, Distances, distances
 from .noise import fractal_noise, smoothstep
 from .record import Signer
 from .shape import Shape, Surface
-from .sheet import Sheet, clipped, normals, rimmed
+from .sheet import Sheet, clipped, normals, rimmed, smooth
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ STYLES: dict[str, Style] = {
         wrist_ease=0.002, puff=0.006,
     ),
     "blazer": Style(
-        Cut(neck_front=-0.045, neck_back=-0.012, vee=0.30, vee_width=0.062, sleeve=1.93, hem=-0.14),
+        Cut(-0.045, neck_back=-0.012, vee=0.30, vee_width=0.062, sleeve=1.93, hem=-0.105),
         0.011, 0.009, 0.5, 0.004, rim=0.004, roughness=0.8, weave=0.0002, wrist_ease=0.005,
     ),
     "dress": Style(
@@ -128,7 +128,7 @@ def _snug(sheet: Sheet, shape: Shape, lines: Distances, style: Style) -> Sheet:
     close = smoothstep(lines.neck, 0.03, 0.004) if style.snug_neck else np.zeros(len(distance))
     if style.cut.sleeve < 0:
         close = np.maximum(close, smoothstep(lines.sleeve, 0.03, 0.004))
-    inwards = close * (0.003 - distance)
+    inwards = close * (0.0045 - distance)
     if style.wrist_ease is not None:
         cuff = smoothstep(lines.sleeve, max(style.cuff, 0.03) + 0.02, 0.01)
         inwards = inwards + cuff * np.minimum(style.wrist_ease - distance, 0)
@@ -202,7 +202,26 @@ def top_cloth(signer: Signer, shape: Shape) -> Cloth:
     drafts = [finished(signer.top, made, style, shape, signer, seed=3)]
     if signer.top in _TRIMS:
         drafts += _TRIMS[signer.top](made, style, shape, signer)
-    return Cloth(tuple(drafts), hidden_by(style.cut, shape))
+    surface = Surface(
+        made.sheet.vertices, normals(made.sheet.vertices, made.sheet.faces), _weights(made, shape)
+    )
+    moving = [
+        draft
+        if draft.name.startswith("under")
+        else replace(draft, weights=surface.nearest_weights(draft.sheet.vertices))
+        for draft in drafts
+    ]
+    return Cloth(tuple(moving), hidden_by(style.cut, shape))
+
+
+def _weights(made: Shell, shape: Shape) -> np.ndarray:
+    """(n,55) the second skin's skinning; at neckline and cuffs, where a gap would show, that of
+    the skin beneath."""
+    edge = np.minimum(made.lines.neck, made.lines.sleeve)
+    share = smoothstep(edge, 0.06, 0.012)[:, None]
+    beneath = shape.skin.nearest_weights(made.sheet.vertices)
+    weights = (1 - share) * (made.sheet.anchor @ shape.body.weights) + share * beneath
+    return smooth(weights, made.sheet.faces, 2)
 
 
 def _trim(
