@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
 
+LOW_NOISE_STEPS = 380
+"""Training times within which a frame that starts from its render is painted."""
+
+
 @dataclass(frozen=True)
 class DiffusionOptions:
     """What a batch holds. `full` is the chance of a batch of whole frames instead of crops."""
@@ -48,7 +52,7 @@ class DiffusionOptions:
     reuse: int = 3
     drop: float = 0.12
     stray: float = 0.15
-    low_noise: float = 0.7
+    low_noise: float = 0.8
     heads: float = 0.05
 
 
@@ -187,7 +191,7 @@ def draw_times(count: int, low_noise: float, stray: torch.Tensor) -> torch.Tenso
     """(count,) training times: mostly low, a few at pure noise, strays from 300 up."""
     import torch
 
-    low = 20 + torch.rand(count) * 580
+    low = 20 + torch.rand(count) * LOW_NOISE_STEPS
     anywhere = torch.rand(count) * (TRAIN_STEPS - 1)
     times = torch.where(torch.rand(count) < low_noise, low, anywhere)
     times = torch.where(torch.rand(count) < 0.06, TRAIN_STEPS - 1.0, times)
