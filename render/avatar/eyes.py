@@ -92,7 +92,7 @@ def _ball_colours(iris: np.ndarray) -> np.ndarray:
     ring = np.repeat(_RINGS, _SEGMENTS)
     turn = np.tile(np.arange(_SEGMENTS), len(_RINGS))
     ray = np.random.default_rng(5).uniform(0.82, 1.25, _SEGMENTS)[turn]
-    inner = np.interp(ring, [_PUPIL, 12, 19, 22.4, 23.6], [1.5, 1.7, 1.15, 0.75, 0.3])
+    inner = np.interp(ring, [_PUPIL, 12, 19, 22.4, 23.6], [1.1, 1.25, 0.95, 0.65, 0.25])
     colour = np.clip(iris * (inner * ray)[:, None], 0, 1)
     colour[ring < 8.2] = 0.003
     red = np.interp(ring, [_IRIS, 40, 90], [0.0, 0.12, 0.6])[:, None]

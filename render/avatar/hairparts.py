@@ -35,13 +35,18 @@ class Head:
         self.chin = self.eye[1] - 0.117 * self.scale
         self.shoulder = shape.joint("left_shoulder")[1] + 0.04
 
-    def clear_of_face(self, locks: Locks) -> Locks:
-        """Locks cut short before they fall over the brows and eyes."""
+    def clear_of_face(self, locks: Locks, least: float = 0.0) -> Locks:
+        """Locks cut short before they fall over the brows and eyes; those of which less than the
+        share `least` would be left are taken out."""
         points = locks.points
         low = points[..., 1] < self.eye[1] + 0.036 * self.scale
         ahead = points[..., 2] > self.eye[2] - 0.035
-        middle = np.abs(points[..., 0]) < 0.051 * self.scale
-        return trimmed(locks, low & ahead & middle)
+        over = low & ahead & (np.abs(points[..., 0]) < 0.051 * self.scale)
+        left = np.where(over.any(axis=1), over.argmax(axis=1) / over.shape[1], 1.0)
+        keep = left >= least
+        return trimmed(
+            Locks(points[keep], locks.outward[keep], locks.roots.chosen(keep)), over[keep]
+        )
 
     def crown(self) -> np.ndarray:
         """(3,) where hair parts to all sides, high at the back."""

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from .hairparts import Head, Part, lock_part, shell, spread
 from .noise import smoothstep
-from .strands import Flow, Locks, Roots, curled, grow, scatter
+from .strands import Flow, Locks, Roots, curled, grow, scatter, settled, trimmed
 
 
 def _down(points: np.ndarray) -> np.ndarray:
@@ -97,7 +97,15 @@ def _hanging(
     height *= 0.55 + 0.45 * smoothstep(across, 0.0, 0.04)
     flow = _parted(head, roots, part, back)
     locks = grow(roots, head.obstacle, flow, length, height, steps, stiffness=0.5, lift=0.2)
-    return cap, head.clear_of_face(locks)
+    locks = head.clear_of_face(locks, least=0.5)
+    if reach > head.shoulder:
+        return cap, locks
+    locks = settled(locks, head.obstacle, 0.0035)
+    # What has slipped under the clothes stays there, and does not come out again further down.
+    depth, _ = head.obstacle.clearance(locks.points.reshape(-1, 3))
+    under = depth.reshape(locks.points.shape[:2]) < 0.0005
+    under[:, :4] = False
+    return cap, trimmed(locks, under)
 
 
 def _bob(head: Head) -> list[Part]:
@@ -107,8 +115,8 @@ def _bob(head: Head) -> list[Part]:
 
 def _long(head: Head) -> list[Part]:
     reach = head.shoulder - 0.17
-    cap, locks = _hanging(head, reach, 350, 12, -0.02, 61, back=0.4, body=0.012)
-    return [cap, lock_part(locks, 0.02, 0.35, 62)]
+    cap, locks = _hanging(head, reach, 270, 16, -0.02, 61, back=0.4, body=0.012)
+    return [cap, lock_part(locks, 0.023, 0.15, 62)]
 
 
 def _curly(head: Head) -> list[Part]:

@@ -24,6 +24,7 @@ _EYE_COLOURS = {
     "#3b2314": 0.45, "#5a3a1e": 0.25, "#7a6a3a": 0.1, "#5b7a4c": 0.07, "#5d7f9e": 0.1,
     "#7c878f": 0.03,
 }  # fmt: skip
+_DARK_EYES = {"#3b2314": 0.7, "#5a3a1e": 0.3}
 _CLOTHS = (
     "#16171a", "#2b2d31", "#5c6067", "#b9bcc0", "#f1f1ee", "#1d2b4f", "#2f5fa8", "#6fa3d8",
     "#7a1f2b", "#b8322f", "#d97a7a", "#1f4d36", "#5f8f57", "#e3c34a", "#d98a33", "#5b3a7a",
@@ -102,7 +103,7 @@ def random_signer(seed: int) -> Signer:
         hair_style=_pick(random, styles),
         hair_colour=hair,
         brow_colour=_varied(random, mix(hair, "#2a1c14", 0.5), 0.3),
-        eye_colour=_pick(random, _EYE_COLOURS),
+        eye_colour=_pick(random, _EYE_COLOURS if ancestry[2] > 0.4 else _DARK_EYES),
         lip_colour=_varied(random, natural_lips(skin), 0.6),
         top=_pick(random, {k: v for k, v in _TOPS.items() if gender > 0.5 or k != "dress"}),
         top_colour=_varied(random, str(random.choice(_CLOTHS)), 1),

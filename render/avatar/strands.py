@@ -119,6 +119,27 @@ def trimmed(locks: Locks, forbidden: np.ndarray) -> Locks:
     return Locks(drawn(locks.points), drawn(locks.outward), locks.roots)
 
 
+def settled(locks: Locks, obstacle: Surface, height: float, rounds: int = 4) -> Locks:
+    """Locks evened along their length and laid at least `height` metres off the obstacle, roots
+    kept: between two steps of growth a long lock may have cut a corner."""
+    points = locks.points.copy()
+    count, steps = points.shape[:2]
+    outward = locks.outward
+    free = np.clip(np.arange(steps) / 3 - 0.5, 0, 1)[None, :, None]  # roots stay where they are
+    for _ in range(rounds):
+        even = 0.25 * points[:, :-2] + 0.5 * points[:, 1:-1] + 0.25 * points[:, 2:]
+        points[:, 1:-1] += free[:, 1:-1] * (even - points[:, 1:-1])
+        distance, up = obstacle.clearance(points.reshape(-1, 3))
+        short = np.clip(height - distance, 0, 0.05).reshape(count, steps, 1)
+        points += free * short * up.reshape(count, steps, 3)
+        outward = up.reshape(count, steps, 3)
+    along = np.gradient(points, axis=1)
+    along /= np.maximum(np.linalg.norm(along, axis=2, keepdims=True), 1e-9)
+    level = outward - (outward * along).sum(axis=2, keepdims=True) * along
+    level /= np.maximum(np.linalg.norm(level, axis=2, keepdims=True), 1e-9)
+    return Locks(points, level, locks.roots)
+
+
 def curled(locks: Locks, radius: float, pitch: float, seed: int) -> Locks:
     """The locks wound into helices of `radius` and `pitch` metres, from the second step on."""
     random = np.random.default_rng(seed)
