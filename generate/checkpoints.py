@@ -76,6 +76,7 @@ class Defaults:
     size: side in pixels of the square whose area the model works at.
     scheduler: one of SCHEDULERS.
     detail: how much of what the autoencoder loses of the render is put back (see `detail`).
+    keep_background: the render's background stays, instead of being painted (see `backdrop`).
     caption: "always" or "when_empty": whether the avatar's own description goes before the prompt
         always, or takes its place only where there is neither prompt nor appearance.
     """
@@ -86,6 +87,7 @@ class Defaults:
     size: int = 512
     scheduler: str = "dpm++"
     detail: float = 0.0
+    keep_background: bool = False
     caption: str = "when_empty"
     prompt_suffix: str = "best quality, high quality"
     negative_prompt: str = "monochrome, lowres, bad anatomy, worst quality, low quality"

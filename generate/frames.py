@@ -35,24 +35,32 @@ class Passes(Protocol):
     def __len__(self) -> int: ...
     def beauty_srgb(self, index: int, /) -> np.ndarray: ...
     def conditioning(self, name: str, index: int, /) -> np.ndarray: ...
+    def frame(self, index: int, /, *wanted: str) -> dict[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
 class FrameInputs:
-    """The images of one frame, each (H,W,3) uint8; conditioning by kind."""
+    """The images of one frame, each (H,W,3) uint8; conditioning by kind; and where the signer is,
+    (H,W) bool, None where nobody asks."""
 
     beauty: np.ndarray
     conditioning: dict[str, np.ndarray]
+    signer: np.ndarray | None = None
 
 
-def read_inputs(passes: Passes, frame: int, kinds: Sequence[str]) -> FrameInputs:
-    """A frame's beauty render and its conditioning images of `kinds`.
+def read_inputs(
+    passes: Passes, frame: int, kinds: Sequence[str], outline: bool = False
+) -> FrameInputs:
+    """A frame's beauty render and its conditioning images of `kinds`; with `outline` also where
+    the signer is.
 
     Raises:
         UserError: an image is missing, broken or not of the pass set's size.
     """
     inputs = FrameInputs(
-        passes.beauty_srgb(frame), {kind: passes.conditioning(kind, frame) for kind in kinds}
+        passes.beauty_srgb(frame),
+        {kind: passes.conditioning(kind, frame) for kind in kinds},
+        passes.frame(frame, "object")["object"] > 0 if outline else None,
     )
     shape = (passes.camera.height, passes.camera.width, 3)
     for name, image in (("beauty", inputs.beauty), *inputs.conditioning.items()):

@@ -26,6 +26,7 @@ class PaintOptions:
     size: side of the square whose area the model works at, pixels.
     scheduler: "euler", "dpm++" or "lcm" (see `schedule`).
     detail: 0..1, how much of what the autoencoder loses of the render is put back (see `detail`).
+    keep_background: whether the render's background stays (see `backdrop`), or is painted too.
     device: "cuda", "mps" or "cpu"; precision: "fp32", "bf16" or "fp16".
     """
 
@@ -43,6 +44,7 @@ class PaintOptions:
     size: int | None = None
     scheduler: str | None = None
     detail: float | None = None
+    keep_background: bool | None = None
     device: str | None = None
     precision: str | None = None
 
@@ -63,6 +65,7 @@ class Settings:
     size: int
     scheduler: str
     detail: float
+    keep_background: bool
     precision: str
 
 
@@ -104,6 +107,7 @@ def resolve_settings(
         size=int(chosen("size")),
         scheduler=str(chosen("scheduler")),
         detail=float(chosen("detail")),
+        keep_background=bool(chosen("keep_background")),
         precision=precision,
     )
     _check(settings, options)

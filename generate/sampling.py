@@ -9,6 +9,7 @@ import torch
 
 from ..errors import UserError
 from . import detail, noise
+from .backdrop import keep_background
 from .canvas import Canvas, squared, to_frame, to_working
 from .frames import FrameInputs
 from .loading import Generator
@@ -121,7 +122,10 @@ def paint_frames(
         if kept > 0:
             lost = beauty[index].to(image) - pipeline.decode_latents(render[index : index + 1])[0]
             image = (image + kept * lost).clamp(0, 1)
-        painted.append(to_frame(canvas, _pixels(image)))
+        frame, item = to_frame(canvas, _pixels(image)), inputs[index]
+        if item.signer is not None:
+            frame = keep_background(frame, item.beauty, item.signer)
+        painted.append(frame)
     return painted
 
 

@@ -55,6 +55,11 @@ class FakePasses:
     def conditioning(self, name: str, index: int) -> np.ndarray:
         return self._read(f"conditioning/{name}", index)
 
+    def frame(self, index: int, *wanted: str) -> dict[str, np.ndarray]:
+        signer = np.zeros((self.camera.height, self.camera.width), np.int32)
+        signer[16:48, 16:48] = 1
+        return {"object": signer}
+
     def _read(self, kind: str, index: int) -> np.ndarray:
         with Image.open(self.folder / kind / f"{index:05d}.png") as image:
             return np.asarray(image.convert("RGB"))
@@ -673,3 +678,14 @@ def test_kept_detail_falls_to_nothing_at_pure_noise(detail: float, strength: flo
 def test_impossible_detail(folder: Path, detail: float) -> None:
     with pytest.raises(UserError, match="detail"):
         resolve_settings(PaintOptions(detail=detail), folder_checkpoint(folder), "a man")
+
+
+def test_the_background_stays_the_renders(
+    generator: Generator, passes: FakePasses, tmp_path: Path
+) -> None:
+    render = np.stack([passes.beauty_srgb(index) for index in range(3)])
+    kept = _paint(generator, passes, tmp_path / "kept", keep_background=True)
+    whole = _paint(generator, passes, tmp_path / "whole", keep_background=False)
+    np.testing.assert_array_equal(kept[:, :12], render[:, :12])
+    np.testing.assert_array_equal(kept[:, 20:44, 20:44], whole[:, 20:44, 20:44])
+    assert np.abs(whole[:, :12].astype(int) - render[:, :12]).mean() > 5

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 PAINTING: dict[str, Any] = {
     "name": "mini",
     "defaults": {
-        "strength": 0.4,
+        "strength": 0.15,
         "steps": 2,
         "guidance": 1.0,
         "size": 512,
         "scheduler": "euler",
         "detail": 1.0,
+        "keep_background": True,
         "caption": "always",
         "prompt_suffix": "",
         "negative_prompt": "",
