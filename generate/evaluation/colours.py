@@ -50,8 +50,9 @@ def nearer_to_reference(
     rng = np.random.default_rng(seed)
     tries: dict[str, list[bool]] = {region: [] for region in REGIONS}
     for colours in frames:
-        drawn = [others[i] for i in rng.choice(len(others), 3, replace=False)]
-        for region in colours.keys() & reference.keys():
+        for region in sorted(colours.keys() & reference.keys()):
+            having = [other for other in others if region in other]  # the bald have no hair colour
+            drawn = [having[i] for i in rng.choice(len(having), 3, replace=False)]
             own = np.linalg.norm(colours[region] - reference[region])
             theirs = [np.linalg.norm(colours[region] - other[region]) for other in drawn]
             tries[region].append(bool(own < min(theirs)))
