@@ -373,3 +373,12 @@ def test_the_shipped_sizes_stay_within_60_megabytes():
         parts = (build_vae(config), Painter(config, encoders))
     weights = 2 * sum(p.numel() for part in parts for p in part.parameters())
     assert 20e6 < weights < 0.9 * LIMIT_BYTES
+
+
+def test_the_last_stage_saves_what_it_trained() -> None:
+    from diffsign.generate.mini.train import STAGES
+    from diffsign.generate.mini.train import _stages as stages_of
+
+    assert stages_of("paint") == ("paint", "save")
+    assert stages_of("vae") == ("vae",)
+    assert stages_of(None) == (*STAGES, "save")

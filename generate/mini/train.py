@@ -209,6 +209,13 @@ def _trained_vae(options: TrainOptions, device: str) -> AutoencoderTiny:
     return vae.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
 
+def _stages(asked: str | None) -> tuple[str, ...]:
+    """All stages, or the one asked for; the last one that trains also saves."""
+    if asked is None:
+        return (*STAGES, "save")
+    return (asked, "save") if asked == STAGES[-1] else (asked,)
+
+
 def _room(options: TrainOptions) -> int:
     """Floats that the largest stage averages: all weights, and the share of the budget spent."""
     if options.workers <= 1:
@@ -232,7 +239,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("samples", type=Path, help="folder written by render/synthesis.py")
     parser.add_argument("-o", "--out", type=Path, required=True, help="work and result folder")
     parser.add_argument("--minutes", type=float, default=60.0, help="whole budget (60)")
-    parser.add_argument("--stage", choices=(*STAGES, "save"), help="only this stage")
+    parser.add_argument(
+        "--stage", choices=(*STAGES, "save"), help="only this stage (paint saves too)"
+    )
     parser.add_argument("--workers", type=int, help="processes (one per core; one with a GPU)")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
@@ -241,7 +250,7 @@ def main(arguments: list[str] | None = None) -> int:
         given.samples, given.out, given.minutes, workers=workers, seed=given.seed
     )
     try:
-        folder = train(options, (given.stage,) if given.stage else (*STAGES, "save"))
+        folder = train(options, _stages(given.stage))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
