@@ -337,3 +337,20 @@ def test_rows_say_whether_an_aim_is_met():
     assert not met["Left hand found as often as in the source"]
     assert met["Outline covers the render (IoU)"]
     assert rows[-1]["text"] == "not measured: there is no record"
+
+
+def test_the_body_error_counts_every_visible_point() -> None:
+    from diffsign.generate.evaluation.reprojection import ROUGH_POINTS
+
+    seen = {"body": np.full((1, 33, 4), 50.0), "face": np.full((1, 478, 4), 50.0)}
+    for points in seen.values():
+        points[..., 3] = 1
+    keypoints = keypoints_of(1, (512, 512), **seen)
+    parts = ("body", "left_hand", "right_hand", "face")
+    projected = {part: getattr(keypoints, part)[..., :2].copy() for part in parts}
+    projected["body"][:, :] += [8.0, 0.0]
+    projected["body"][:, [k for k in range(33) if k not in ROUGH_POINTS["face"]]] -= [6.0, 0.0]
+    projected["body"][:, 11:20] += [6.0, 0.0]
+    errors = reprojection_error(projected, keypoints)
+    assert errors["body"] == pytest.approx(8)
+    assert errors["body_alone"] == pytest.approx(2)

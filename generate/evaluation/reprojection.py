@@ -53,9 +53,9 @@ def reprojection_error(
 
     Over all frames and visible points: confidence at least 0.5 and inside the picture. Lower is
     better; the measure of SMPLify (Bogo et al. 2016). None where no point of a part is visible.
-    ``body`` leaves out the pose network's rough points of a face or hand in the frames in which
-    that face or hand has its own, finer points: the two contradict each other by 6 to 20 pixels,
-    so no body can meet both. ``body_all`` counts them too.
+    ``body`` counts all 33 points. ``body_alone`` informs beside it: it leaves out the pose net's
+    rough points of a face or hand in the frames in which that part has its own, finer points, which
+    contradict them by 6 to 20 pixels.
 
     projected: (T, N, 2) pixels of the keypoints' picture, by part.
     """
@@ -68,10 +68,9 @@ def reprojection_error(
         ).all(-1)
         visible = (seen[..., 3] >= SURE) & inside
         apart = np.linalg.norm(projected[part] - seen[..., :2], axis=-1)
-        if part == "body":
-            errors["body_all"] = _median(apart[visible], scale)
-            visible &= ~_seen_finer(keypoints)
         errors[part] = _median(apart[visible], scale)
+        if part == "body":
+            errors["body_alone"] = _median(apart[visible & ~_seen_finer(keypoints)], scale)
     return errors
 
 
