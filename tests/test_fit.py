@@ -14,9 +14,10 @@ from diffsign.retarget.body.load import load_body
 from diffsign.retarget.body.model import pose_vertices, shape_body
 from diffsign.retarget.body.phenotype import phenotype_betas
 from diffsign.retarget.body.skeleton import INDEX, LEFT_HAND, RIGHT_HAND
+from diffsign.retarget.fit.camera import camera_for
 from diffsign.retarget.fit.initial import fill_gaps
 from diffsign.retarget.fit.options import FitOptions
-from diffsign.retarget.fit.solve import camera_for, fit_clip
+from diffsign.retarget.fit.solve import fit_clip
 from diffsign.retarget.keypoints.record import Keypoints
 from diffsign.retarget.keypoints.source import load_keypoints
 

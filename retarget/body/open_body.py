@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..rotations import aligning, frame
 from .makehuman import METRES, phenotype_targets, read_target
 from .model import Body
 from .phenotype import ANCESTRY, VARIATIONS, blend_weights
@@ -146,27 +147,6 @@ def merged_weights(rig: dict, bone_weights: dict, vertex_count: int) -> np.ndarr
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def _frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rotation matrices (..., 3, 3) whose columns are first, second made orthogonal, and their
-    cross product."""
-    x = first / np.linalg.norm(first, axis=-1, keepdims=True)
-    y = second - (second * x).sum(-1, keepdims=True) * x
-    y = y / np.linalg.norm(y, axis=-1, keepdims=True)
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
-
-
-def _aligning(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The smallest rotations (..., 3, 3) that take directions start to end."""
-    a = start / np.linalg.norm(start, axis=-1, keepdims=True)
-    b = end / np.linalg.norm(end, axis=-1, keepdims=True)
-    middle = a + b
-    middle = middle / np.linalg.norm(middle, axis=-1, keepdims=True)
-    outer = middle[..., :, None] * middle[..., None, :]
-    half_turn = 2 * outer - np.eye(3)
-    across = 2 * a[..., :, None] * a[..., None, :] - np.eye(3)
-    return half_turn @ across
-
-
 def t_pose_rotations(joints: np.ndarray) -> np.ndarray:
     """Global rotations (N, 55, 3, 3) that take rest joints (N, 55, 3) to a T-pose with flat hands.
 
@@ -182,14 +162,14 @@ def t_pose_rotations(joints: np.ndarray) -> np.ndarray:
     forward = np.array([0.0, 0.0, 1.0])
     for prefix, sign in (("left_", 1.0), ("right_", -1.0)):
         side = np.array([sign, 0.0, 0.0])
-        target = _frame(np.broadcast_to(side, (1, 3)), np.broadcast_to(forward, (1, 3)))
+        target = frame(np.broadcast_to(side, (1, 3)), np.broadcast_to(forward, (1, 3)))
         upper = bone(f"{prefix}shoulder", f"{prefix}elbow")
         fore = bone(f"{prefix}elbow", f"{prefix}wrist")
         palm = bone(f"{prefix}wrist", f"{prefix}middle1")
         across = bone(f"{prefix}pinky1", f"{prefix}index1")
-        hand = target @ np.swapaxes(_frame(palm, across), -1, -2)
-        rotations[:, INDEX[f"{prefix}shoulder"]] = target @ np.swapaxes(_frame(upper, fore), -1, -2)
-        rotations[:, INDEX[f"{prefix}elbow"]] = target @ np.swapaxes(_frame(fore, across), -1, -2)
+        hand = target @ np.swapaxes(frame(palm, across), -1, -2)
+        rotations[:, INDEX[f"{prefix}shoulder"]] = target @ np.swapaxes(frame(upper, fore), -1, -2)
+        rotations[:, INDEX[f"{prefix}elbow"]] = target @ np.swapaxes(frame(fore, across), -1, -2)
         rotations[:, INDEX[f"{prefix}wrist"]] = hand
         for finger in ("index", "middle", "ring", "pinky", "thumb"):
             bones = [INDEX[f"{prefix}{finger}{k}"] for k in (1, 2, 3)]
@@ -202,11 +182,11 @@ def t_pose_rotations(joints: np.ndarray) -> np.ndarray:
                 end = bones[min(index + 1, 2)]
                 start = bones[min(index, 1)]
                 direction = (hand @ (joints[:, end] - joints[:, start])[..., None])[..., 0]
-                rotations[:, joint] = _aligning(direction, flat) @ hand
+                rotations[:, joint] = aligning(direction, flat) @ hand
         thigh = bone(f"{prefix}hip", f"{prefix}knee")
         shin = bone(f"{prefix}knee", f"{prefix}ankle")
-        rotations[:, INDEX[f"{prefix}hip"]] = _aligning(thigh, np.array([0.08 * sign, -1.0, 0.0]))
-        rotations[:, INDEX[f"{prefix}knee"]] = _aligning(shin, np.array([0.02 * sign, -1.0, 0.0]))
+        rotations[:, INDEX[f"{prefix}hip"]] = aligning(thigh, np.array([0.08 * sign, -1.0, 0.0]))
+        rotations[:, INDEX[f"{prefix}knee"]] = aligning(shin, np.array([0.02 * sign, -1.0, 0.0]))
     return rotations
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from ..body.model import rotation_matrices
 from ..body.skeleton import INDEX, PARENTS
 from ..keypoints.record import Keypoints
 from ..motion import Camera
+from ..rotations import aligning, frame, transposed
 
 FACING_CAMERA = np.diag([1.0, -1.0, -1.0])
 """The root rotation of a signer who faces the camera: half a turn about x."""
@@ -40,32 +40,6 @@ def fill_gaps(points: np.ndarray, present: np.ndarray) -> np.ndarray:
     return filled.reshape(points.shape)
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
-
-
-def _frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    x = _unit(first)
-    y = second - (second * x).sum(-1, keepdims=True) * x
-    # A straight arm has no plane of flexion: fall back to one that faces the camera.
-    weak = np.linalg.norm(y, axis=-1, keepdims=True) < 1e-3
-    y = _unit(np.where(weak, np.cross(x, [0.0, 1.0, 0.0]), y))
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
-
-
-def _aligning(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The smallest rotations (..., 3, 3) from direction start to direction end."""
-    a, b = np.broadcast_arrays(_unit(start), _unit(end))
-    axis = np.cross(a, b)
-    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
-    angle = np.arctan2(sine, (a * b).sum(-1, keepdims=True))
-    return rotation_matrices(axis / np.maximum(sine, 1e-9) * angle)
-
-
-def _transposed(matrices: np.ndarray) -> np.ndarray:
-    return np.swapaxes(matrices, -1, -2)
-
-
 def initial_rotations(keypoints: Keypoints, rest_joints: np.ndarray) -> np.ndarray:
     """Local rotations (T, 55, 3, 3) of a first pose.
 
@@ -82,7 +56,7 @@ def initial_rotations(keypoints: Keypoints, rest_joints: np.ndarray) -> np.ndarr
     shoulders = world[:, 11] - world[:, 12]
     shoulders[:, 1] = 0  # a lean of the torso is left to the optimisation
     shoulders[:, 2] *= 0.5  # the detector exaggerates how far one shoulder is behind the other
-    torso = _aligning(np.array([1.0, 0.0, 0.0]), shoulders) @ FACING_CAMERA
+    torso = aligning(np.array([1.0, 0.0, 0.0]), shoulders) @ FACING_CAMERA
     for joint in range(55):
         turned[:, joint] = torso
     for side, sign, points, first in (
@@ -100,7 +74,7 @@ def initial_rotations(keypoints: Keypoints, rest_joints: np.ndarray) -> np.ndarr
     local = turned.copy()
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
-            local[:, joint] = _transposed(turned[:, parent]) @ turned[:, joint]
+            local[:, joint] = transposed(turned[:, parent]) @ turned[:, joint]
     return local
 
 
@@ -132,20 +106,20 @@ def _turn_arm(
     """Set the global rotations of one arm in place."""
     upper = world[:, first + 2] - world[:, first]
     fore = world[:, first + 4] - world[:, first + 2]
-    rest = _frame(np.array([[sign, 0.0, 0.0]]), _FORWARD[None])
-    turned[:, INDEX[f"{side}_shoulder"]] = _frame(upper, fore) @ _transposed(rest)
+    rest = frame(np.array([[sign, 0.0, 0.0]]), _FORWARD[None])
+    turned[:, INDEX[f"{side}_shoulder"]] = frame(upper, fore) @ transposed(rest)
     if present.any():
         points = fill_gaps(hand[..., :3], present)
         across = points[:, 5] - points[:, 17]
         palm = points[:, 9] - points[:, 0]
-        wrist = _frame(palm, across) @ _transposed(rest)
-        wrist = np.where(present[:, None, None], wrist, _frame(fore, across) @ _transposed(rest))
+        wrist = frame(palm, across) @ transposed(rest)
+        wrist = np.where(present[:, None, None], wrist, frame(fore, across) @ transposed(rest))
     else:
         across = world[:, first + 8] - world[:, first + 6]
-        wrist = _frame(fore, across) @ _transposed(rest)
-    rolled = _frame(fore, across) @ _transposed(rest)
+        wrist = frame(fore, across) @ transposed(rest)
+    rolled = frame(fore, across) @ transposed(rest)
     shoulder = turned[:, INDEX[f"{side}_shoulder"]]
-    hinged = _transposed(shoulder) @ rolled
+    hinged = transposed(shoulder) @ rolled
     turned[:, INDEX[f"{side}_elbow"]] = shoulder @ _less_twist(hinged, _TWIST_AT_ELBOW)
     turned[:, INDEX[f"{side}_wrist"]] = wrist
 
@@ -174,7 +148,7 @@ def _turn_fingers(
             rest = rest_joints[end] - rest_joints[start]
             row = 4 * order + k
             seen = points[:, row + 1] - points[:, row]
-            before = _aligning((before @ rest[:, None])[..., 0], seen) @ before
+            before = aligning((before @ rest[:, None])[..., 0], seen) @ before
             turned[:, joint] = before
 
 

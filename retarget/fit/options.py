@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -13,11 +15,15 @@ class FitOptions:
         body: the body model, 'open' or 'smplx'.
         body_path: the SMPL-X file or folder where body is 'smplx'.
         fov: vertical field of view in degrees; None takes :data:`DEFAULT_FOV`.
+        sign_priors: use what is known of signs: equal handshapes, handshapes that hold.
+        without: names of costs that are switched off, to see what they are for.
     """
 
     body: str = "open"
     body_path: str | None = None
     fov: float | None = None
+    sign_priors: bool = True
+    without: tuple[str, ...] = ()
 
 
 DEFAULT_FOV = 30.0
@@ -29,35 +35,41 @@ BETAS_USED = 16
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the optimisation: its length and the weight of every cost.
+    """One stage of the optimisation.
 
     Attributes:
-        steps: iterations. rate: step size of the solver at its start, radians and metres.
-        body, hands, face: reprojection. depth: directions of limbs from the detector's depth.
-        hand_depth: directions of the phalanges. limits: joint limits. rest: pull to the rest pose.
-        shape: pull to the mean shape. smooth: acceleration of points. turn: acceleration of angles.
+        steps: iterations at most. rate: step size of the solver at its start, radians and metres.
+        tolerance: widens the robust scale of the reprojection: large while places are rough.
+        weights: by the name of the cost (:data:`.objective.COSTS`); what is absent is off.
     """
 
     steps: int
     rate: float
-    body: float
-    hands: float
-    face: float
-    depth: float
-    hand_depth: float
-    limits: float
-    rest: float
-    shape: float
-    smooth: float
-    turn: float
     tolerance: float
+    weights: Mapping[str, float]
+
+
+def _stage(steps: int, rate: float, tolerance: float, **weights: float) -> Stage:
+    return Stage(steps, rate, tolerance, MappingProxyType(weights))
 
 
 STAGES: tuple[Stage, ...] = (
     # The torso, head and arms find their place; the shape follows.
-    Stage(70, 0.05, 1.0, 0.2, 0.6, 30.0, 2.0, 4.0, 0.15, 2.0, 20.0, 0.5, 10.0),
+    _stage(
+        70, 0.05, 10.0,
+        body=1.0, hands=0.2, face=0.6, depth=30.0, hand_depth=2.0, limits=4.0, rest=0.15,
+        shape=2.0, smooth=20.0, turn=0.5,
+    ),
     # Everything together.
-    Stage(130, 0.025, 1.0, 1.0, 1.0, 20.0, 1.0, 4.0, 0.05, 0.7, 20.0, 0.5, 1.5),
+    _stage(
+        130, 0.025, 1.5,
+        body=1.0, hands=1.0, face=1.0, depth=20.0, hand_depth=1.0, limits=4.0, rest=0.05,
+        shape=0.7, smooth=20.0, turn=0.5,
+    ),
     # Sharpen.
-    Stage(60, 0.008, 1.0, 1.5, 1.0, 15.0, 0.5, 4.0, 0.03, 0.5, 20.0, 0.5, 1.0),
-)
+    _stage(
+        60, 0.008, 1.0,
+        body=1.0, hands=1.5, face=1.0, depth=15.0, hand_depth=0.5, limits=4.0, rest=0.03,
+        shape=0.5, smooth=20.0, turn=0.5,
+    ),
+)  # fmt: skip

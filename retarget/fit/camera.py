@@ -1,0 +1,25 @@
+"""The camera of a clip: square pixels, the principal point in the middle, one for all frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import UserError
+from ..keypoints.record import Keypoints
+from ..motion import Camera
+from .options import DEFAULT_FOV
+
+
+def camera_for(keypoints: Keypoints, fov: float | None) -> Camera:
+    """The camera with a vertical field of view in degrees; None takes ``DEFAULT_FOV``.
+
+    Raises:
+        UserError: a field of view outside 5 to 120 degrees.
+    """
+    fov = DEFAULT_FOV if fov is None else fov
+    if not 5 <= fov <= 120:
+        raise UserError(f"--fov {fov:g} is no usable field of view: give 5 to 120 degrees.")
+    focal = keypoints.height / 2 / np.tan(np.radians(fov) / 2)
+    return Camera(
+        focal, focal, keypoints.width / 2, keypoints.height / 2, keypoints.width, keypoints.height
+    )

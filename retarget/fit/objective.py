@@ -1,0 +1,182 @@
+"""The objective of a fit: a table of costs, and what they need to know of the clip.
+
+To add a cost, write its function, add a line to :data:`COSTS`, and give its name a weight in the
+stages of :mod:`.options`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import torch
+
+from ..motion import Camera
+from . import costs
+from .limits import Limits, joint_limits
+from .options import FitOptions, Stage
+from .points import BODY, FACE, HANDS, RiggedPoints
+from .state import State
+from .targets import HAND_PAIRS, LIMB_PAIRS, Targets
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the costs know of T frames.
+
+    Attributes:
+        targets: what was seen. points: the points that are compared. camera: the clip's.
+        limits: the joints' ranges. tolerance: widens the reprojection's robust scale.
+    """
+
+    targets: Targets
+    points: RiggedPoints
+    camera: Camera
+    limits: Limits
+    tolerance: float = 1.0
+
+    def part(self, frames: slice | np.ndarray) -> Problem:
+        """Some of the frames."""
+        return replace(self, targets=self.targets.part(frames))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One term of the objective.
+
+    Attributes:
+        name: what stages weight and ``FitOptions.without`` switches off.
+        function: of the problem and the state, differentiable; a sum over points and a mean over
+            frames, so that weights do not depend on the clip's length.
+        scale: brings its unit near the others', so that stage weights are near 1.
+    """
+
+    name: str
+    function: Callable[[Problem, State], torch.Tensor]
+    scale: float = 1.0
+
+
+def build_problem(targets: Targets, points: RiggedPoints, camera: Camera) -> Problem:
+    """The problem of a clip."""
+    return Problem(targets, points, camera, joint_limits(points.joint_rest))
+
+
+def _reprojection(problem: Problem, state: State, part: slice, scale: float) -> torch.Tensor:
+    targets = problem.targets
+    return costs.reprojection(
+        state.pixels[:, part],
+        targets.pixels[:, part],
+        targets.weights[:, part],
+        scale * problem.tolerance,
+    )
+
+
+def body(problem: Problem, state: State) -> torch.Tensor:
+    """Reprojection of the 33 body points."""
+    return _reprojection(problem, state, BODY, 60.0)
+
+
+def hands(problem: Problem, state: State) -> torch.Tensor:
+    """Reprojection of both hands' 21 points."""
+    both = slice(HANDS["left"].start, HANDS["right"].stop)
+    return _reprojection(problem, state, both, 30.0)
+
+
+def face(problem: Problem, state: State) -> torch.Tensor:
+    """Reprojection of the face points that expressions hardly move: where the head looks."""
+    return _reprojection(problem, state, FACE, 30.0)
+
+
+_LIMBS = torch.tensor(LIMB_PAIRS)
+_PHALANGES = torch.cat([torch.tensor(HAND_PAIRS) + HANDS[side].start for side in ("left", "right")])
+
+
+def depth(problem: Problem, state: State) -> torch.Tensor:
+    """The limbs point where the detector's metric points say (MediaPipe's world landmarks)."""
+    targets = problem.targets
+    return costs.direction(state.points, _LIMBS, targets.limbs, targets.limb_weights)
+
+
+def hand_depth(problem: Problem, state: State) -> torch.Tensor:
+    """The phalanges point where the detector's hand depth says: weak, but it settles which way
+    a finger bends."""
+    targets = problem.targets
+    return costs.direction(state.points, _PHALANGES, targets.phalanges, targets.phalanx_weights)
+
+
+def limits(problem: Problem, state: State) -> torch.Tensor:
+    """Joints beyond their anatomical range."""
+    return costs.beyond_limits(state.rotvecs, problem.limits)
+
+
+_REST_WEIGHTS = costs.rest_weights()
+
+
+def rest(problem: Problem, state: State) -> torch.Tensor:
+    """Pull to the rest pose, strong where the picture says little."""
+    return costs.rest(state.rotvecs, _REST_WEIGHTS)
+
+
+def shape(problem: Problem, state: State) -> torch.Tensor:
+    """Pull to the mean body: the betas are standard deviations."""
+    return (state.betas**2).sum()
+
+
+def smooth(problem: Problem, state: State) -> torch.Tensor:
+    """Acceleration of the body's joints in space."""
+    return costs.acceleration(state.positions[:, :40:3], 0.05)
+
+
+def turn(problem: Problem, state: State) -> torch.Tensor:
+    """Acceleration of every joint's angles."""
+    return costs.acceleration(state.rotvecs, 0.5)
+
+
+COSTS: tuple[Cost, ...] = (
+    Cost("body", body, 0.02),
+    Cost("hands", hands, 0.02),
+    Cost("face", face, 0.01),
+    Cost("depth", depth),
+    Cost("hand_depth", hand_depth),
+    Cost("limits", limits, 10.0),
+    Cost("rest", rest),
+    Cost("shape", shape),
+    Cost("smooth", smooth, 100.0),
+    Cost("turn", turn),
+)
+
+COST_NAMES = tuple(cost.name for cost in COSTS)
+
+
+class Objective:
+    """The weighted sum of the costs of one stage.
+
+    Raises:
+        ValueError: a stage or the options name a cost that is not in the table.
+    """
+
+    def __init__(self, stage: Stage, problem: Problem, options: FitOptions | None = None) -> None:
+        without = options.without if options else ()
+        if unknown := sorted((set(stage.weights) | set(without)) - set(COST_NAMES)):
+            raise ValueError(f"no cost called {', '.join(unknown)}; there are {COST_NAMES}")
+        self.problem = replace(problem, tolerance=stage.tolerance)
+        self.weights: Mapping[str, float] = MappingProxyType(
+            {
+                cost.name: cost.scale * stage.weights[cost.name]
+                for cost in COSTS
+                if stage.weights.get(cost.name, 0) and cost.name not in without
+            }
+        )
+
+    def terms(self, state: State) -> dict[str, torch.Tensor]:
+        """The weighted cost of each name."""
+        return {
+            cost.name: self.weights[cost.name] * cost.function(self.problem, state)
+            for cost in COSTS
+            if cost.name in self.weights
+        }
+
+    def __call__(self, state: State) -> torch.Tensor:
+        return torch.stack(list(self.terms(state).values())).sum()

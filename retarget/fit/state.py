@@ -1,0 +1,80 @@
+"""The unknowns of a fit, and what a set of them looks like through the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..keypoints.record import Keypoints
+from ..motion import Camera
+from .initial import FACING_CAMERA, initial_rotations, initial_translation
+from .kinematics import forward, rotation_matrices
+from .options import BETAS_USED
+from .points import RiggedPoints
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The unknowns: rotvecs (T, 55, 3), trans (T, 3), betas (B,); the root faces the camera."""
+
+    rotvecs: torch.Tensor
+    trans: torch.Tensor
+    betas: torch.Tensor
+
+    def all(self) -> list[torch.Tensor]:
+        return [self.rotvecs, self.trans, self.betas]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a set of parameters looks like.
+
+    Attributes:
+        rotvecs: (T, 55, 3) local rotations; the root is relative to facing the camera.
+        local: (T, 55, 3, 3) the same as matrices; the root's holds the half turn to the camera.
+        rotations, positions: (T, 55, 3, 3) and (T, 55, 3) of the posed joints in the camera's
+            frame.
+        points: (T, N, 3) camera-frame points. pixels: (T, N, 2) in units of the longer side.
+        betas: (B,).
+    """
+
+    rotvecs: torch.Tensor
+    local: torch.Tensor
+    rotations: torch.Tensor
+    positions: torch.Tensor
+    points: torch.Tensor
+    pixels: torch.Tensor
+    betas: torch.Tensor
+
+
+def start(keypoints: Keypoints, camera: Camera, points: RiggedPoints) -> Parameters:
+    """A first pose read off the keypoints, on the mean body."""
+    from scipy.spatial.transform import Rotation
+
+    local = initial_rotations(keypoints, points.joint_rest)
+    local[:, 0] = FACING_CAMERA.T @ local[:, 0]
+    rotvecs = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec()
+    rotvecs = rotvecs.reshape(len(local), 55, 3).astype(np.float32)
+    trans = initial_translation(keypoints, camera, points.joint_rest).astype(np.float32)
+    return Parameters(torch.from_numpy(rotvecs), torch.from_numpy(trans), torch.zeros(BETAS_USED))
+
+
+def state_of(parameters: Parameters, points: RiggedPoints, camera: Camera) -> State:
+    """Pose the body and project its points."""
+    joint_rest = torch.from_numpy(points.joint_rest)
+    joint_rest = joint_rest + torch.from_numpy(points.joint_shapedirs) @ parameters.betas
+    rest = torch.from_numpy(points.rest) + torch.from_numpy(points.shapedirs) @ parameters.betas
+    local = rotation_matrices(parameters.rotvecs)
+    facing = torch.from_numpy(FACING_CAMERA.astype(np.float32))
+    local = torch.cat([(facing @ local[:, 0])[:, None], local[:, 1:]], 1)
+    rotations, positions = forward(local, joint_rest, parameters.trans)
+    carried = rotations[:, points.joint] @ (rest - joint_rest[points.joint])[None, :, :, None]
+    world = carried[..., 0] + positions[:, points.joint]
+    longer = max(camera.width, camera.height)
+    depth = world[..., 2:].clamp_min(0.1)
+    focal = torch.tensor([camera.fx, camera.fy]) / longer
+    centre = torch.tensor([camera.cx, camera.cy]) / longer
+    pixels = world[..., :2] / depth * focal + centre
+    return State(parameters.rotvecs, local, rotations, positions, world, pixels, parameters.betas)

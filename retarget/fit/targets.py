@@ -1,0 +1,106 @@
+"""What a fit aims at: where the points were seen, which way the bones point, and how surely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from ..keypoints.record import Keypoints
+from .initial import fill_gaps
+from .points import FACE, HANDS, RIGID_FACE
+
+LIMB_PAIRS = ((11, 13), (13, 15), (12, 14), (14, 16), (12, 11))
+"""Pairs of body points whose direction the detector's depth gives."""
+
+HAND_PAIRS = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))
+"""Pairs of points along one hand's fingers, counted within the hand."""
+
+SEEN = 0.3
+"""Confidence from which a point counts."""
+
+_GUESSED = 0.01
+"""Confidence of a point that is interpolated: a place to start from, nothing to aim at."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What T frames should look like.
+
+    Attributes:
+        pixels: (T, N, 2) of the points of :mod:`.points`, in units of the picture's longer side.
+        weights: (T, N) how surely they were seen.
+        limbs: (T, 5, 3) unit directions of ``LIMB_PAIRS``. limb_weights: (T, 5).
+        phalanges: (T, 40, 3) unit directions of ``HAND_PAIRS``, left hand first.
+        phalanx_weights: (T, 40).
+    """
+
+    pixels: torch.Tensor
+    weights: torch.Tensor
+    limbs: torch.Tensor
+    limb_weights: torch.Tensor
+    phalanges: torch.Tensor
+    phalanx_weights: torch.Tensor
+
+    def part(self, frames: slice | np.ndarray) -> Targets:
+        """Some of the frames."""
+        return replace(self, **{f.name: getattr(self, f.name)[frames] for f in fields(self)})
+
+
+def body_seen(keypoints: Keypoints) -> np.ndarray:
+    """(T,) bool: the frames with at least three sure points of a body."""
+    return (keypoints.body[..., 3] > SEEN).sum(1) >= 3
+
+
+def without_body_gaps(keypoints: Keypoints, seen: np.ndarray) -> Keypoints:
+    """The keypoints with unseen bodies interpolated, so that every frame has a start."""
+    if seen.all():
+        return keypoints
+    body = fill_gaps(keypoints.body, seen)
+    body[~seen, :, 3] = _GUESSED
+    return replace(keypoints, body=body)
+
+
+def targets_of(keypoints: Keypoints) -> Targets:
+    """The targets of a clip."""
+    longer = max(keypoints.width, keypoints.height)
+    face = keypoints.face[:, list(RIGID_FACE)]
+    stacked = np.concatenate(
+        [keypoints.body, keypoints.left_hand, keypoints.right_hand, face], axis=1
+    )
+    inside = (
+        (stacked[..., 0] > -0.02 * longer)
+        & (stacked[..., 0] < keypoints.width + 0.02 * longer)
+        & (stacked[..., 1] > -0.02 * longer)
+        & (stacked[..., 1] < keypoints.height + 0.02 * longer)
+    )
+    weights = np.where(inside & (stacked[..., 3] > SEEN), stacked[..., 3], 0.0)
+    # The detector's own hand and face points say more than the body's rough ones.
+    for side, rows in (("left", (17, 19, 21)), ("right", (18, 20, 22))):
+        there = weights[:, HANDS[side]].any(1)
+        weights[np.ix_(there, rows)] = 0
+    face_there = weights[:, FACE].any(1)
+    weights[np.ix_(face_there, range(11))] *= 0.1
+    limbs, limb_weights = _directions(keypoints.body_world, LIMB_PAIRS)
+    limb_weights[:, 4] *= 0.2  # across the shoulders the detector's depth is poor
+    hands = [_directions(part, HAND_PAIRS) for part in (keypoints.left_hand, keypoints.right_hand)]
+    return Targets(
+        torch.from_numpy((stacked[..., :2] / longer).astype(np.float32)),
+        torch.from_numpy(weights.astype(np.float32)),
+        torch.from_numpy(limbs),
+        torch.from_numpy(limb_weights),
+        torch.from_numpy(np.concatenate([hands[0][0], hands[1][0]], 1)),
+        torch.from_numpy(np.concatenate([hands[0][1], hands[1][1]], 1)),
+    )
+
+
+def _directions(
+    points: np.ndarray, pairs: tuple[tuple[int, int], ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Unit directions (T, P, 3) of pairs of points (T, N, 4), and whether both ends are seen."""
+    start, end = (points[:, [pair[k] for pair in pairs]] for k in (0, 1))
+    vectors = end[..., :3] - start[..., :3]
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    weights = np.minimum(start[..., 3], end[..., 3]) * (length[..., 0] > 1e-6)
+    return (vectors / np.maximum(length, 1e-6)).astype(np.float32), weights.astype(np.float32)
