@@ -77,6 +77,7 @@ class Defaults:
     scheduler: one of SCHEDULERS.
     detail: how much of what the autoencoder loses of the render is put back (see `detail`).
     keep_background: the render's background stays, instead of being painted (see `backdrop`).
+    noise: one of `noise.KINDS`, for a clip that is steadied afterwards (see `steady`).
     caption: "always" or "when_empty": whether the avatar's own description goes before the prompt
         always, or takes its place only where there is neither prompt nor appearance.
     """
@@ -88,6 +89,7 @@ class Defaults:
     scheduler: str = "dpm++"
     detail: float = 0.0
     keep_background: bool = False
+    noise: str = "fixed"
     caption: str = "when_empty"
     prompt_suffix: str = "best quality, high quality"
     negative_prompt: str = "monochrome, lowres, bad anatomy, worst quality, low quality"

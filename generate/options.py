@@ -22,7 +22,7 @@ class PaintOptions:
     appearance_scale: weight of the appearance image; 0 is off.
     conditioning_scales: weight of each conditioning image by kind, e.g. {"depth": 0.5}.
     batch: frames painted at once; halved when memory runs out.
-    noise: "fixed" or "fresh" (see `noise`).
+    noise: one of `noise.KINDS`.
     size: side of the square whose area the model works at, pixels.
     scheduler: "euler", "dpm++" or "lcm" (see `schedule`).
     detail: 0..1, how much of what the autoencoder loses of the render is put back (see `detail`).
@@ -40,7 +40,7 @@ class PaintOptions:
     conditioning_scales: Mapping[str, float] | None = None
     seed: int = 0
     batch: int | None = None
-    noise: str = "fixed"
+    noise: str | None = None
     size: int | None = None
     scheduler: str | None = None
     detail: float | None = None
@@ -103,7 +103,7 @@ def resolve_settings(
         appearance_scale=_appearance_scale(options, checkpoint, has_appearance),
         conditioning_scales=_conditioning_scales(options, checkpoint),
         seed=options.seed,
-        noise=options.noise,
+        noise=str(chosen("noise")),
         size=int(chosen("size")),
         scheduler=str(chosen("scheduler")),
         detail=float(chosen("detail")),

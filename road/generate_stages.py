@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FRAMES = "frames"
+STEADY = "steady"
 ENHANCED = "enhanced"
 SIGNER_VIDEO = "signer.mp4"
 COMPARE_VIDEO = "compare.mp4"
@@ -43,21 +44,41 @@ def paint_stage(folder: Path, look: Look, painting: Painting, model: Model, capt
     )
 
 
+def steady_stage(folder: Path) -> Stage:
+    """Keep what was painted from flickering, along the exact motion of the surfaces."""
+
+    def action(work: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..generate.steady import steady
+        from ..render.passes import read_pass_set
+
+        return steady(read_pass_set(folder / PASSES), folder / FRAMES, work, progress=progress)
+
+    return Stage(
+        "steady",
+        action,
+        after=("passes", "paint"),
+        code=("generate/steady.py",),
+        folder=STEADY,
+    )
+
+
 def enhance_stage(folder: Path, painting: Painting) -> Stage:
     """Bring the face of every painted frame to the source's expression."""
+    steadied = painting.steady != "off"
+    frames = folder / (STEADY if steadied else FRAMES)
 
     def action(work: Path, progress: Progress) -> Mapping[str, Any]:
         from ..generate.expression.enhance import enhance
         from ..render.passes import read_pass_set
 
         passes = read_pass_set(folder / PASSES)
-        reports = enhance(passes, folder / FRAMES, work, mode=painting.enhance, progress=progress)
+        reports = enhance(passes, frames, work, mode=painting.enhance, progress=progress)
         return {"frames": reports}
 
     return Stage(
         "enhance",
         action,
-        after=("passes", "paint"),
+        after=("passes", "steady" if steadied else "paint"),
         settings={"mode": painting.enhance},
         code=("generate/expression/*.py",),
         folder=ENHANCED,

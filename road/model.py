@@ -48,6 +48,8 @@ def paint_options(look: Look, painting: Painting) -> "PaintOptions":
         guidance=painting.guidance,
         appearance_scale=painting.appearance_scale,
         size=painting.size,
+        # Noise that is fresh in every frame is for clips that are steadied afterwards.
+        noise="fixed" if painting.steady == "off" else None,
         seed=look.seed,
     )
 

@@ -93,6 +93,12 @@ class Painting:
         default=None,
         metadata=_says("The model works at the area of a square of this side, in pixels."),
     )
+    steady: Literal["motion", "off"] = field(
+        default="motion",
+        metadata=_says(
+            "How painted detail is kept from flickering: along the exact motion, or not."
+        ),
+    )
     enhance: Literal["warp", "off"] = field(
         default="warp", metadata=_says("How the face is brought to the source's expression.")
     )

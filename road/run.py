@@ -17,6 +17,7 @@ from .generate_stages import (
     enhance_stage,
     measure_stage,
     paint_stage,
+    steady_stage,
     video_stage,
 )
 from .library_output import logged_to
@@ -174,6 +175,8 @@ def _generate(
     painted = road.do(paint_stage(folder, look, painting, model, caption))
     for note in painted.facts.get("notes", ()):
         road.reporter.note(note)
+    if painting.steady != "off":
+        road.do(steady_stage(folder))
     road.do(enhance_stage(folder, painting))
     road.do(video_stage(folder, fps))
     if video is not None or (folder / KEYPOINTS).is_file():
