@@ -4,6 +4,7 @@ A field's type, default and help are written here once; `cli_options` turns a re
 options and `from_cli` turns what click parsed back into the record. `None` means: not given.
 """
 
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -32,9 +33,46 @@ class Fitting:
         ),
     )
 
+    person: int | None = field(
+        default=None,
+        metadata=_says(
+            "Which of several people, counted from the left, from 1; else the largest.",
+            metavar="N",
+        ),
+    )
+    fps: float | None = field(
+        default=None,
+        metadata=_says("Frames per second of keypoint and motion files that do not name them."),
+    )
+    image_size: str | None = field(
+        default=None,
+        metadata=_says(
+            "Size of the source's image for keypoint files that do not name it.",
+            metavar="WIDTHxHEIGHT",
+        ),
+    )
+    detector: Literal["mediapipe", "rtmlib"] = field(
+        default="mediapipe",
+        metadata=_says("What finds the points in a video; rtmlib is an extra of its own."),
+    )
+
     def __post_init__(self) -> None:
         if self.fov is not None and not 5 <= self.fov <= 120:
             raise UserError(f"--fov is {self.fov:g}: give the vertical angle, 5 to 120 degrees.")
+        if self.person is not None and self.person < 1:
+            raise UserError(f"--person is {self.person}: count people from 1, from the left.")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise UserError(f"--fps is {self.fps:g}: give frames per second, up to 1000.")
+        self.size()
+
+    def size(self) -> tuple[int, int] | None:
+        """(width, height) of the source's image in pixels, where it is given."""
+        if self.image_size is None:
+            return None
+        match = re.fullmatch(r"([1-9]\d{0,4})[xX×]([1-9]\d{0,4})", self.image_size.strip())
+        if not match:
+            raise UserError(f"--image-size is {self.image_size!r}: write it as 1280x720.")
+        return int(match[1]), int(match[2])
 
 
 @dataclass(frozen=True)

@@ -15,28 +15,41 @@ SIGNER_RECORD = "signer_record.json"
 AVATAR = "avatar.npz"
 PERFORMANCE = "performance.npz"
 PASSES = "passes"
+KEYPOINT_SETTINGS = ("person", "fps", "image_size", "detector")
+"""The fields of `Fitting` that the points depend on; the fit depends on the others."""
 
 
-def keypoints_stage(clip: Path) -> Stage:
-    """Find the signer's points in every frame of `clip` (a video, or a .pose file)."""
+def keypoints_stage(clip: Path, fitting: Fitting) -> Stage:
+    """Find the signer's points in every frame of `clip`, a video or a file of keypoints."""
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..retarget.keypoints.pose_file import write_pose
         from ..retarget.keypoints.source import load_keypoints
 
-        keypoints = load_keypoints(clip, progress)
+        notes: list[str] = []
+        keypoints = load_keypoints(
+            clip,
+            progress,
+            person=fitting.person,
+            fps=fitting.fps,
+            size=fitting.size(),
+            detector=fitting.detector,
+            note=notes.append,
+        )
         write_pose(folder / KEYPOINTS, keypoints)
         return {
             "frames": len(keypoints.body),
             "fps": keypoints.fps,
             "width": keypoints.width,
             "height": keypoints.height,
+            "notes": notes,
         }
 
     return Stage(
         "keypoints",
         action,
         inputs=(clip,),
+        settings={name: getattr(fitting, name) for name in KEYPOINT_SETTINGS},
         code=("retarget/keypoints/**/*.py", "video.py"),
         files=(KEYPOINTS,),
     )
@@ -59,7 +72,7 @@ def fit_stage(folder: Path, fitting: Fitting) -> Stage:
         "fit",
         action,
         inputs=(folder / KEYPOINTS,),
-        settings=asdict(fitting),
+        settings={k: v for k, v in asdict(fitting).items() if k not in KEYPOINT_SETTINGS},
         code=("retarget/fit/**/*.py", "retarget/body/**/*.py", "retarget/motion.py"),
         files=(MOTION,),
     )

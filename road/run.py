@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import read_json, sha256, sweep, write_json
+from ..retarget.keypoints.source import FILE_SUFFIXES
 from .generate_stages import (
     COMPARE_VIDEO,
     SIGNER_VIDEO,
@@ -138,7 +139,8 @@ def _road(folder: Path, running: Running) -> Iterator[Road]:
 
 def _retarget(road: Road, clip: Path, fitting: Fitting) -> None:
     _build_body(road.reporter)
-    road.do(keypoints_stage(clip))
+    for note in road.do(keypoints_stage(clip, fitting)).facts.get("notes", ()):
+        road.reporter.note(note)
     source = {"clip": str(clip.resolve()), "sha256": sha256(clip)}
     write_json(road.folder / STATE_FOLDER / _SOURCE, source)
     road.do(fit_stage(road.folder, fitting))
@@ -200,4 +202,4 @@ def source_clip(folder: Path) -> Path | None:
 
 
 def _is_video(clip: Path) -> bool:
-    return clip.is_file() and clip.suffix.lower() not in (".pose", ".json")
+    return clip.is_file() and clip.suffix.lower() not in FILE_SUFFIXES

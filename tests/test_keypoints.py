@@ -303,7 +303,7 @@ def openpose(folder: Path, frames: dict[int, list[dict[str, list[float]]]]) -> P
 
 
 def test_the_same_person_is_followed_and_gaps_are_missing(tmp_path: Path) -> None:
-    a, b = person(100, 0.9), person(500, 0.7)
+    a, b = person(100, 0.9), person(500, 0.5)
     folder = openpose(tmp_path / "op", {3: [b, a], 4: [person(490, 0.95), person(104, 0.6)], 7: []})
     keypoints = read_openpose(folder)
     assert keypoints.frame_count == 5
@@ -315,7 +315,7 @@ def test_the_same_person_is_followed_and_gaps_are_missing(tmp_path: Path) -> Non
 
 def test_the_canvas_holds_all_points(tmp_path: Path) -> None:
     assert read_openpose(openpose(tmp_path / "a", {0: [person(1800)]})).width == 1869
-    assert read_openpose(tmp_path / "a", width=1920, height=1080).height == 1080
+    assert read_openpose(tmp_path / "a", size=(1920, 1080)).height == 1080
 
 
 def test_bad_openpose(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def ran(monkeypatch):
         for name, value in names.items():
             monkeypatch.setattr(found, name, value, raising=False)
 
-    def load_keypoints(clip, progress=None):
+    def load_keypoints(clip, progress=None, **options):
         calls.append("keypoints")
         return SimpleNamespace(body=np.zeros((FRAMES, 33, 4)), fps=25.0, width=SIZE, height=SIZE)
 

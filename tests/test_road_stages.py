@@ -245,7 +245,7 @@ def test_code_patterns_of_the_road_match_sources():
 
     folder = Path("folder")
     stages = [
-        retarget_stages.keypoints_stage(Path("clip.mp4")),
+        retarget_stages.keypoints_stage(Path("clip.mp4"), Fitting()),
         retarget_stages.fit_stage(folder, Fitting()),
         retarget_stages.dress_stage(Look()),
         retarget_stages.avatar_stage(folder),

@@ -1,4 +1,4 @@
-"""Which point of OpenPose is which point of MediaPipe."""
+"""Which point of OpenPose and of COCO-WholeBody is which point of MediaPipe."""
 
 from __future__ import annotations
 
@@ -44,3 +44,20 @@ FACE70_TO_MESH: tuple[int, ...] = (
     *(317, 14, 87),  # inner lips, lower
     *(468, 473),  # pupils
 )
+
+# COCO-WholeBody's 133: 17 of COCO's body, 6 of the feet, 68 of the face (iBUG's, as above), 21 of
+# the left and 21 of the right hand (Jin et al. 2020; data_format.md of jin-s13/COCO-WholeBody).
+COCO133_TO_POSE: dict[int, int] = {
+    0: 0,  # nose
+    1: 2,  # left eye, right eye
+    2: 5,
+    3: 7,  # left ear, right ear
+    4: 8,
+    **{coco: coco + 6 for coco in range(5, 11)},  # shoulders, elbows, wrists
+    **{coco: coco + 12 for coco in range(11, 17)},  # hips, knees, ankles
+    17: 31,  # left big toe, heel
+    19: 29,
+    20: 32,  # right big toe, heel
+    22: 30,
+}
+COCO133_FACE, COCO133_LEFT_HAND, COCO133_RIGHT_HAND = slice(23, 91), slice(91, 112), slice(112, 133)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...video import probe, read_frames
+from .people import Note, silent
 from .quiet import quiet_native_stderr
 from .record import Keypoints, missing, require_signer
 from .smoothing import smooth
@@ -24,7 +25,12 @@ Progress = Callable[[int, int], None]
 _OPTIONS = {"model_complexity": 1, "refine_face_landmarks": True, "smooth_landmarks": False}
 
 
-def detect(clip: str | Path, progress: Progress | None = None) -> Keypoints:
+def detect(
+    clip: str | Path,
+    progress: Progress | None = None,
+    person: int | None = None,
+    note: Note = silent,
+) -> Keypoints:
     """Find the signer's body, face and hands in every frame of a clip.
 
     About 25 frames a second at 512 x 512 on two cores. Body points are smoothed over 0.2 s

@@ -18,6 +18,7 @@ import numpy as np
 from ...errors import UserError
 from ...files import atomic_path
 from ...frame_rate import fps_fraction
+from .people import Note, one_person, silent
 from .record import Keypoints, missing, tidy
 
 if TYPE_CHECKING:
@@ -71,30 +72,34 @@ def write_pose(path: str | Path, keypoints: Keypoints) -> None:
         Pose(header, body).write(file)
 
 
-def read_pose(path: str | Path) -> Keypoints:
+def read_pose(path: str | Path, person: int | None = None, note: Note = silent) -> Keypoints:
     """Read a `.pose` file of MediaPipe Holistic, with all or some of its points.
 
     Points that the file does not have are missing (confidence 0). Where z was scaled together with
     the image its unit is lost; it is then taken to be the width of the canvas, and world landmarks
-    are left out. Of several people the one seen most is taken.
+    are left out.
+
+    Args:
+        path: the file.
+        person: which of several people, from the left, from 1; by default the largest.
+        note: told who was taken of several.
 
     Raises:
         UserError: missing, not a `.pose` file, cut short, no frames, not of MediaPipe Holistic,
-            or not in pixels.
+            not in pixels, or no such person.
     """
     path = Path(path)
     pose = _load(path)
     width, height = pose.header.dimensions.width, pose.header.dimensions.height
-    parts = missing(len(pose.body.data))
-    points = _person(pose)
-    start = 0
-    for component in pose.header.components:
-        columns = points[:, start : start + len(component.points)]
-        start += len(component.points)
-        name = _COMPONENTS.get(component.name)
-        if name:
-            there, taken = _places(name, component.points)
-            parts[name][:, there] = columns[:, taken]
+    people = _people(pose)
+    if len(people) == 1 and person in (None, 1):
+        parts = people[0]
+    else:
+        frames = [
+            [{name: part[frame] for name, part in one.items()} for one in people]
+            for frame in range(len(pose.body.data))
+        ]
+        parts = one_person(frames, person, str(path), note)
     _image_units(parts, width, path)
     _world_units(parts["body_world"], width, height)
     fps = float(fps_fraction(pose.body.fps))
@@ -136,22 +141,28 @@ def _load(path: Path) -> Pose:
     return pose
 
 
-def _person(pose: Pose) -> np.ndarray:
-    """(T, N, 4) clean x, y, z, confidence of the person who is seen most."""
+def _people(pose: Pose) -> list[dict[str, np.ndarray]]:
+    """The parts (T, N, 4) of everybody, clean, still in the file's units."""
     confidence = np.nan_to_num(np.ma.filled(np.ma.asarray(pose.body.confidence), 0))
-    chosen = int(confidence.sum(axis=(0, 2)).argmax())
-    values = np.ma.filled(np.ma.asarray(pose.body.data, dtype=np.float32), np.nan)[:, chosen]
-    points = np.zeros((*values.shape[:2], 4), np.float32)
+    values = np.ma.filled(np.ma.asarray(pose.body.data, dtype=np.float32), np.nan)
+    frames, count, number = values.shape[:3]
+    points = np.zeros((frames, count, number, 4), np.float32)
+    people = [missing(frames) for _ in range(count)]
     start = 0
     for component in pose.header.components:
         rows = slice(start, start + len(component.points))
-        start += len(component.points)
+        start = rows.stop
         for axis, letter in enumerate("XYZ"):
             column = component.format.find(letter)
-            if 0 <= column < values.shape[2]:
-                points[:, rows, axis] = values[:, rows, column]
-    points[..., 3] = confidence[:, chosen]
-    return tidy(points)
+            if 0 <= column < values.shape[3]:
+                points[:, :, rows, axis] = values[:, :, rows, column]
+        points[:, :, rows, 3] = confidence[:, :, rows]
+        name = _COMPONENTS.get(component.name)
+        if name:
+            there, taken = _places(name, component.points)
+            for index, parts in enumerate(people):
+                parts[name][:, there] = tidy(points[:, index, rows][:, taken])
+    return people
 
 
 def _places(part: str, names: list[str]) -> tuple[list[int], list[int]]:
