@@ -15,9 +15,13 @@ import torch
 
 from ..motion import Camera
 from . import costs
+from . import hand_prior as hand_priors
+from . import penetration as penetrations
+from . import sign_priors as sign_prior_costs
 from .limits import Limits, joint_limits
 from .options import FitOptions, Stage
 from .points import BODY, FACE, HANDS, RiggedPoints
+from .priors import Priors
 from .state import State
 from .targets import HAND_PAIRS, LIMB_PAIRS, Targets
 
@@ -29,6 +33,7 @@ class Problem:
     Attributes:
         targets: what was seen. points: the points that are compared. camera: the clip's.
         limits: the joints' ranges. tolerance: widens the reprojection's robust scale.
+        priors: what is known beforehand; None leaves the costs that need it out.
     """
 
     targets: Targets
@@ -36,10 +41,12 @@ class Problem:
     camera: Camera
     limits: Limits
     tolerance: float = 1.0
+    priors: Priors | None = None
 
     def part(self, frames: slice | np.ndarray) -> Problem:
         """Some of the frames."""
-        return replace(self, targets=self.targets.part(frames))
+        priors = self.priors.part(frames) if self.priors else None
+        return replace(self, targets=self.targets.part(frames), priors=priors)
 
 
 @dataclass(frozen=True)
@@ -58,9 +65,11 @@ class Cost:
     scale: float = 1.0
 
 
-def build_problem(targets: Targets, points: RiggedPoints, camera: Camera) -> Problem:
+def build_problem(
+    targets: Targets, points: RiggedPoints, camera: Camera, priors: Priors | None = None
+) -> Problem:
     """The problem of a clip."""
-    return Problem(targets, points, camera, joint_limits(points.joint_rest))
+    return Problem(targets, points, camera, joint_limits(points.joint_rest), priors=priors)
 
 
 def _reprojection(problem: Problem, state: State, part: slice, scale: float) -> torch.Tensor:
@@ -134,6 +143,35 @@ def turn(problem: Problem, state: State) -> torch.Tensor:
     return costs.acceleration(state.rotvecs, 0.5)
 
 
+def penetration(problem: Problem, state: State) -> torch.Tensor:
+    """Hands in the body, in each other, fingers in fingers and palms (capsules)."""
+    if problem.priors is None:
+        return state.betas.new_zeros(())
+    hit = problem.priors.collider
+    return penetrations.penetration(hit, state.rotations, state.positions, state.betas)
+
+
+def finger_chain(problem: Problem, state: State) -> torch.Tensor:
+    """Hand prior: a finger's last joint bends with its middle one, bent knuckles do not spread."""
+    if problem.priors is None:
+        return state.betas.new_zeros(())
+    return hand_priors.finger_chain(problem.priors.chains, state.rotvecs)
+
+
+def equal_hands(problem: Problem, state: State) -> torch.Tensor:
+    """Sign prior: both hands of a symmetric sign have one handshape."""
+    if problem.priors is None:
+        return state.betas.new_zeros(())
+    return sign_prior_costs.equal_hands(problem.priors.signs, state.rotvecs)
+
+
+def held_hands(problem: Problem, state: State) -> torch.Tensor:
+    """Sign prior: between transitions a handshape stays as it is."""
+    if problem.priors is None:
+        return state.betas.new_zeros(())
+    return sign_prior_costs.held_hands(problem.priors.signs, state.rotvecs)
+
+
 COSTS: tuple[Cost, ...] = (
     Cost("body", body, 0.02),
     Cost("hands", hands, 0.02),
@@ -145,6 +183,10 @@ COSTS: tuple[Cost, ...] = (
     Cost("shape", shape),
     Cost("smooth", smooth, 100.0),
     Cost("turn", turn),
+    Cost("penetration", penetration),
+    Cost("finger_chain", finger_chain),
+    Cost("equal_hands", equal_hands),
+    Cost("held_hands", held_hands),
 )
 
 COST_NAMES = tuple(cost.name for cost in COSTS)

@@ -25,6 +25,8 @@ from .initial import FACING_CAMERA
 from .objective import Objective, build_problem
 from .options import BETAS_USED, STAGES, FitOptions, Stage
 from .points import RiggedPoints, rigged_points
+from .priors import priors_of
+from .sign_priors import no_sign_priors
 from .state import Parameters, start, state_of
 from .targets import body_seen, targets_of, without_body_gaps
 
@@ -56,7 +58,8 @@ def fit_clip(
     camera = camera_for(keypoints, options.fov)
     filled = without_body_gaps(keypoints, seen)
     parameters = start(filled, camera, points)
-    problem = build_problem(targets_of(filled), points, camera)
+    priors = priors_of(body, points, no_sign_priors(len(filled.body)))
+    problem = build_problem(targets_of(filled), points, camera, priors)
     total = sum(stage.steps for stage in STAGES)
     done = 0
     with _one_thread():

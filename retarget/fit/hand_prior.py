@@ -1,0 +1,56 @@
+"""What a relaxed tendon does: fingers bend as a chain, and do not spread while they are bent.
+
+The last joint bends about two thirds as far as the middle one, since one tendon bends both
+(Rijpkema & Girard 1991, "Computer animation of knowledge-based human grasping"; Lin, Wu & Huang
+2000, "Modeling the constraints of human hand motion", where bent knuckles do not spread either,
+because their side ligaments are then tight). A picture of a hand seen end-on says nothing of the
+last joints: this does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..body.skeleton import INDEX
+from .limits import Limits
+
+LAST_TO_MIDDLE = 2 / 3
+"""Flexion of the last joint of a finger for each radian of the middle one."""
+
+_TIGHT = 1.0
+"""Radians of the knuckle's flexion at which its side ligaments hold the finger."""
+
+_FINGERS = tuple(
+    tuple(INDEX[f"{side}_{finger}{k}"] for k in (1, 2, 3))
+    for side in ("left", "right")
+    for finger in ("index", "middle", "ring", "pinky")
+)
+
+
+@dataclass(frozen=True)
+class FingerChains:
+    """The eight fingers' joints (8, 3) and the knuckles', middle and last joints' own axes
+    (8, 3, 3, 3): columns twist, abduction, flexion."""
+
+    joints: torch.Tensor
+    axes: torch.Tensor
+
+
+def finger_chains(limits: Limits) -> FingerChains:
+    """The fingers' chains in the axes that the joint limits use."""
+    row = {joint: k for k, joint in enumerate(limits.joints)}
+    joints = torch.tensor(_FINGERS)
+    rows = torch.tensor([[row[joint] for joint in finger] for finger in _FINGERS])
+    return FingerChains(joints, limits.axes[rows])
+
+
+def finger_chain(chains: FingerChains, rotvecs: torch.Tensor) -> torch.Tensor:
+    """Squared radians by which fingers (T, 55, 3) bend against their tendons, mean over frames."""
+    fingers = rotvecs[:, chains.joints]
+    flexion = (fingers * chains.axes[..., 2]).sum(-1)
+    spread = (fingers[:, :, 0] * chains.axes[:, 0, :, 1]).sum(-1)
+    loose = flexion[..., 2] - LAST_TO_MIDDLE * flexion[..., 1]
+    bent = (flexion[..., 0].detach().abs() / _TIGHT).clamp(max=1) ** 2
+    return (loose**2 + bent * spread**2).sum() / len(rotvecs)
