@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..retarget.body.landmarks import PointSet, landmarks
@@ -40,7 +42,7 @@ def _places(points: PointSet, avatar: Avatar, motion: Motion, joints: np.ndarray
     ids = np.where(used, avatar.body_vertices[points.vertex_ids], 0)
     needed, order = np.unique(np.maximum(ids, 0), return_inverse=True)
     vertices = pose_avatar(avatar, motion.poses, motion.trans, motion.facial_actions, needed)
-    moved = PointSet(order.reshape(ids.shape), points.vertex_weights, points.joint_weights)
-    places = moved.at(vertices, joints)
+    moved = replace(points, vertex_ids=order.reshape(ids.shape))
+    places = moved.base(vertices, joints)
     places[:, (ids < 0).any(axis=1)] = np.nan
     return places

@@ -7,7 +7,7 @@ soft ones, because changing the lights and materials costs more than changing th
 from __future__ import annotations
 
 import traceback
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 
 from ..files import write_json
 from ..retarget.body.load import load_body
-from ..retarget.body.skeleton import INDEX
 from ..retarget.motion import CONFIDENCE_PARTS, Camera, Motion
 from . import cycles, scene
 from .avatar.avatar import Avatar
@@ -29,21 +28,11 @@ from .lighting import PLAIN, SOFT, LightRig, backdrop
 from .pass_job import to_srgb_bytes, write_picture
 from .points import POINT_SETS, project_points
 from .posed import pose_joints
-from .random_motion import RandomPose, random_camera, random_pose
+from .shots import Shot, shot_of
 from .signer_points import signer_points
 from .worker import Report
 
 BOX_MARGIN = 0.15
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One sample to be: its number, pose, camera, and where the upright signer's root goes."""
-
-    number: int
-    pose: RandomPose
-    camera: Camera
-    trans: np.ndarray
 
 
 def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
@@ -65,7 +54,7 @@ def _render_signer(
 ) -> None:
     signer = random_signer(group["signer"])
     avatar = build_avatar(signer, load_body("open"))
-    shots = [_shot(job, number, avatar) for number in group["numbers"]]
+    shots = [shot_of(job["seed"], number, avatar, job["size"]) for number in group["numbers"]]
     motion = _motion(shots, avatar)
     places = signer_points(avatar, motion)
     plain, soft = _shaken(group["signer"])
@@ -121,17 +110,6 @@ def _aim(
     aim = scene.chest_world(stage.avatar, joints)
     scene.set_camera(stage.scene, shot.camera)
     scene.set_lights(stage.scene, rig, aim, background)
-
-
-def _shot(job: dict[str, Any], number: int, avatar: Avatar) -> Shot:
-    """The sample's own pose and camera: they depend on nothing but seed, number and signer."""
-    rng = np.random.default_rng([job["seed"], number])
-    pose = random_pose(rng, avatar.joints, avatar.action_names)
-    chest = INDEX["spine3"]
-    crown = float(avatar.vertices[:, 1].max())
-    camera, stand = random_camera(rng, avatar.joints[chest], crown, job["size"])
-    posed = pose_joints(avatar, pose.poses[None], np.zeros((1, 3)))[0]
-    return Shot(number, pose, camera, stand - posed[chest])
 
 
 def _motion(shots: list[Shot], avatar: Avatar) -> Motion:

@@ -188,7 +188,7 @@ def test_points_of_the_face_follow_its_actions(body):
         for name, value in actions.items():
             values[0, LABEL[name]] = value
         posed = pose_vertices(body, vertices, joints, np.zeros((1, 165)), np.zeros((1, 3)), values)
-        return landmark_points(marks, posed, joints[None])["face"][0]
+        return landmark_points(marks, posed, joints[None], np.zeros((1, 165)))["face"][0]
 
     LABEL = {name: index for index, name in enumerate(body.action_names)}
     rest, open_mouth, blink = points(), points(jawOpen=1), points(eyeBlinkLeft=1)

@@ -45,7 +45,7 @@ def seen(body, motion):
     """The keypoints of a motion: projected points, and the joints' depth as the detector gives."""
     vertices, joints = shape_body(body, motion.betas)
     posed = pose_vertices(body, vertices, joints, motion.poses, motion.trans, motion.facial_actions)
-    points = landmark_points(landmarks(body), posed, motion.joints)
+    points = landmark_points(landmarks(body), posed, motion.joints, motion.poses)
     parts = {}
     for name, places in points.items():
         pixels = motion.camera.project(places)

@@ -39,7 +39,7 @@ def projected_points(motion: Motion) -> dict[str, np.ndarray]:
     for start in range(0, motion.frame_count, _CHUNK):
         piece = motion.part(start, min(start + _CHUNK, motion.frame_count))
         vertices = pose_vertices(body, rest, joints, piece.poses, piece.trans, piece.facial_actions)
-        chunks.append(landmark_points(points, vertices, piece.joints))
+        chunks.append(landmark_points(points, vertices, piece.joints, piece.poses))
     return {
         part: motion.camera.project(np.concatenate([chunk[part] for chunk in chunks]))
         for part in PARTS

@@ -1,21 +1,25 @@
-"""Where a detector's points lie on a body.
+"""Where a detector's points lie on a body: where it sees them, not where their names say.
 
-Body and hand points are joints and fingertips; the 478 points of MediaPipe's face mesh are
-barycentric points on the surface. The face points of the open body were found by rendering it
-(six phenotypes, three views each), detecting the points on those pictures with MediaPipe itself and
-casting them back onto the mesh, so a point is where the detector sees it, not where its name says.
+A body or hand point is a joint or a fingertip and an offset from it in the frame of the joint that
+carries it. The offsets, and how far single detections scatter about them, were measured on rendered
+signers by :mod:`...render.calibration.body`; a shoulder is seen 3 cm above its joint, say. The 478
+points of MediaPipe's face mesh are barycentric points on the surface. Those of the open body were
+found by rendering it (six phenotypes, three views each), detecting the points on those pictures
+with MediaPipe itself and casting them back onto the mesh.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
-from .model import Body
-from .skeleton import INDEX, JOINT_NAMES
+from .model import Body, rotation_matrices
+from .skeleton import INDEX, JOINT_NAMES, PARENTS
 
 _HAND_CHAIN = ("thumb", "index", "middle", "ring", "pinky")
 
@@ -45,24 +49,44 @@ _POSE_JOINTS = {
 # MediaPipe pose point -> point of the 478-point face mesh.
 _POSE_FACE = {0: 1, 1: 362, 2: 473, 3: 263, 4: 133, 5: 468, 6: 33, 7: 454, 8: 234, 9: 291, 10: 61}
 _POSE_HEELS = {29: "left", 30: "right"}
+_FACE_NOISE = 0.002  # metres: face-mesh points on rendered faces
 
 
 @dataclass(frozen=True)
 class PointSet:
-    """N points, each a weighted sum of three vertices and of the 55 joints.
+    """N points, each a weighted sum of three vertices and of the 55 joints, and an offset.
 
     Attributes:
         vertex_ids: (N, 3). vertex_weights: (N, 3). joint_weights: (N, 55).
+        carrier: (N,) the joint whose rotation turns the offset, and with which the point moves.
+        offset: (N, 3) metres in the axes of the rest pose.
+        noise: (N,) metres by which a detection scatters about the point, each way.
     """
 
     vertex_ids: np.ndarray
     vertex_weights: np.ndarray
     joint_weights: np.ndarray
+    carrier: np.ndarray
+    offset: np.ndarray
+    noise: np.ndarray
 
-    def at(self, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
-        """Points (..., N, 3) of posed vertices (..., V, 3) and joints (..., 55, 3)."""
+    def base(self, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
+        """The places (..., N, 3) that the points are named after, without their offsets.
+
+        Args:
+            vertices: (..., V, 3) posed. joints: (..., 55, 3) posed.
+        """
         on_surface = (vertices[..., self.vertex_ids, :] * self.vertex_weights[..., None]).sum(-2)
         return on_surface + self.joint_weights @ joints
+
+    def at(self, vertices: np.ndarray, joints: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+        """The points (..., N, 3), given the joints' global rotations (..., 55, 3, 3) too."""
+        turned = rotations[..., self.carrier, :, :] @ self.offset[..., None]
+        return self.base(vertices, joints) + turned[..., 0]
+
+    def take(self, rows: np.ndarray | list[int]) -> PointSet:
+        """Some of the points."""
+        return PointSet(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -85,6 +109,9 @@ def _empty(count: int) -> PointSet:
         np.zeros((count, 3), np.int64),
         np.zeros((count, 3), np.float32),
         np.zeros((count, len(JOINT_NAMES)), np.float32),
+        np.full(count, INDEX["head"]),
+        np.zeros((count, 3), np.float32),
+        np.full(count, _FACE_NOISE, np.float32),
     )
 
 
@@ -111,6 +138,28 @@ def _fingertip(body: Body, joint: int) -> np.ndarray:
     return candidates[np.argsort(reach)[-3:]]
 
 
+def _calibrate(points: PointSet, part: str, side: str | None = None) -> None:
+    """Give body or hand points their measured offsets, carriers and noise, in place.
+
+    Args:
+        part: 'body', or 'hand' with a side; the table holds the left hand, the right mirrors it.
+    """
+    for row, entry in enumerate(_offsets()[part]):
+        carrier, offset = entry["carrier"], np.array(entry["offset_mm"]) / 1000
+        if side == "right":
+            carrier = carrier.replace("left_", "right_")
+            offset = offset * [-1, 1, 1]
+        points.carrier[row] = INDEX[carrier]
+        points.offset[row] = offset
+        points.noise[row] = entry["noise_mm"] / 1000
+
+
+@functools.cache
+def _offsets() -> dict[str, list[dict[str, Any]]]:
+    source = resources.files("diffsign.assets") / "landmark_offsets.json"
+    return json.loads(source.read_text(encoding="utf-8"))["points"]
+
+
 def _hand(body: Body, side: str) -> PointSet:
     points = _empty(21)
     _put_wrist(points, 0, side)
@@ -123,6 +172,7 @@ def _hand(body: Body, side: str) -> PointSet:
         # The detector puts the tip on the pad, a little inside the end of the finger.
         points.vertex_weights[tip] *= 0.85
         points.joint_weights[tip, last] = 0.15
+    _calibrate(points, "hand", side)
     return points
 
 
@@ -145,6 +195,7 @@ def _body(body: Body, face: PointSet) -> PointSet:
     for row, side in _POSE_HEELS.items():
         foot = np.flatnonzero(body.weights[: _skin_count(body), INDEX[f"{side}_ankle"]] > 0.9)
         _put_vertices(points, row, foot[np.argsort(body.v_template[foot, 2])[:3]])
+    _calibrate(points, "body")
     return points
 
 
@@ -173,7 +224,20 @@ def landmarks(body: Body) -> Landmarks:
 
 
 def landmark_points(
-    points: Landmarks, vertices: np.ndarray, joints: np.ndarray
+    points: Landmarks, vertices: np.ndarray, joints: np.ndarray, poses: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Every part's points (T, N, 3) of posed vertices (T, V, 3) and joints (T, 55, 3)."""
-    return {name: part.at(vertices, joints) for name, part in points.items()}
+    """Every part's points (T, N, 3).
+
+    Args:
+        vertices: (T, V, 3) posed. joints: (T, 55, 3) posed. poses: (T, 165) axis-angle.
+    """
+    rotations = _global_rotations(poses)
+    return {name: part.at(vertices, joints, rotations) for name, part in points.items()}
+
+
+def _global_rotations(poses: np.ndarray) -> np.ndarray:
+    rotations = rotation_matrices(np.asarray(poses).reshape(len(poses), -1, 3))
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            rotations[:, joint] = rotations[:, parent] @ rotations[:, joint]
+    return rotations

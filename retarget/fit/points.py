@@ -1,6 +1,6 @@
 """The points that a fit compares: each rides on one joint, at a place that the betas set.
 
-Body and hand points of :mod:`..body.landmarks` are joints or fingertips, and the rigid part of the
+Body and hand points of :mod:`..body.landmarks` ride on their carriers, and the rigid part of the
 face rides on the head, so no skinning is needed while fitting: a point is a rotation and a sum.
 """
 
@@ -10,17 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..body.landmarks import Landmarks, PointSet
+from ..body.landmarks import Landmarks
 from ..body.model import Body
-from ..body.skeleton import INDEX, LEFT_HAND, RIGHT_HAND
+from ..body.skeleton import LEFT_HAND, RIGHT_HAND
 
 RIGID_FACE = (
     1, 4, 5, 6, 8, 9, 10, 33, 48, 50, 64, 67, 109, 117, 127, 133, 151, 162, 168, 195, 197, 205,
     263, 278, 280, 294, 297, 338, 346, 356, 362, 389, 425,
 )  # fmt: skip
 """Face-mesh points that expressions hardly move: nose, forehead, temples, cheekbones, canthi."""
-
-_EYES = (INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"], INDEX["jaw"])
 
 
 @dataclass(frozen=True)
@@ -40,46 +38,26 @@ class RiggedPoints:
     joint_shapedirs: np.ndarray
 
 
-def _carrier(body: Body, points: PointSet, default: int | None) -> np.ndarray:
-    """The joint that moves each point most."""
-    by_vertex = (body.weights[points.vertex_ids] * points.vertex_weights[..., None]).sum(1)
-    influence = by_vertex + points.joint_weights
-    influence[:, INDEX["head"]] += influence[:, list(_EYES)].sum(1)
-    influence[:, list(_EYES)] = 0
-    carrier = influence.argmax(1)
-    return carrier if default is None else np.full_like(carrier, default)
-
-
 def rigged_points(body: Body, marks: Landmarks, beta_count: int) -> RiggedPoints:
     """The points of a fit in the order body 33, left hand 21, right hand 21, rigid face."""
-    rigid = list(RIGID_FACE)
-    face = PointSet(
-        marks.face.vertex_ids[rigid],
-        marks.face.vertex_weights[rigid],
-        marks.face.joint_weights[rigid],
-    )
+    parts = (marks.body, marks.left_hand, marks.right_hand, marks.face.take(list(RIGID_FACE)))
     shapedirs = body.shapedirs[:, :, :beta_count]
     joint_rest = body.J_regressor @ body.v_template
     joint_shapedirs = np.einsum("jv,vdb->jdb", body.J_regressor, shapedirs)
-    carriers, rests, dirs = [], [], []
-    for points, default in (
-        (marks.body, None),
-        (marks.left_hand, None),
-        (marks.right_hand, None),
-        (face, INDEX["head"]),
-    ):
-        carriers.append(_carrier(body, points, default))
+    rests, dirs = [], []
+    for points in parts:
         weights = points.vertex_weights
         rests.append(
             np.einsum("nk,nkd->nd", weights, body.v_template[points.vertex_ids])
             + points.joint_weights @ joint_rest
+            + points.offset
         )
         dirs.append(
             np.einsum("nk,nkdb->ndb", weights, shapedirs[points.vertex_ids])
             + np.einsum("nj,jdb->ndb", points.joint_weights, joint_shapedirs)
         )
     return RiggedPoints(
-        np.concatenate(carriers),
+        np.concatenate([points.carrier for points in parts]),
         np.concatenate(rests).astype(np.float32),
         np.concatenate(dirs).astype(np.float32),
         joint_rest.astype(np.float32),
@@ -89,5 +67,6 @@ def rigged_points(body: Body, marks: Landmarks, beta_count: int) -> RiggedPoints
 
 BODY = slice(0, 33)
 HANDS = {"left": slice(33, 54), "right": slice(54, 75)}
+BOTH_HANDS = slice(33, 75)
 FACE = slice(75, 75 + len(RIGID_FACE))
 HAND_JOINTS = {"left": LEFT_HAND, "right": RIGHT_HAND}
