@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
+from ..keypoints.hand_gaps import is_bridged
 from ..keypoints.record import Keypoints
 from .initial import fill_gaps
 from .points import FACE, HANDS, RIGID_FACE
@@ -75,10 +76,13 @@ def targets_of(keypoints: Keypoints) -> Targets:
         & (stacked[..., 1] > -0.02 * longer)
         & (stacked[..., 1] < keypoints.height + 0.02 * longer)
     )
-    weights = np.where(inside & (stacked[..., 3] > SEEN), stacked[..., 3], 0.0)
+    sure = stacked[..., 3] > SEEN
+    for columns in HANDS.values():  # a bridged hand pulls too, as weakly as it is marked
+        sure[:, columns] |= is_bridged(stacked[:, columns])[:, None]
+    weights = np.where(inside & sure, stacked[..., 3], 0.0)
     # The detector's own hand and face points say more than the body's rough ones.
     for side, rows in (("left", (17, 19, 21)), ("right", (18, 20, 22))):
-        there = weights[:, HANDS[side]].any(1)
+        there = (weights[:, HANDS[side]] > SEEN).any(1)
         weights[np.ix_(there, rows)] = 0
     face_there = weights[:, FACE].any(1)
     weights[np.ix_(face_there, range(11))] *= 0.1
