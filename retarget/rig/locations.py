@@ -1,0 +1,85 @@
+"""Where the hands are, said by the body's surface: the same words give the place on anybody.
+
+A place is described by its offsets to points all over the skin, the near ones counting most, as in
+the interaction meshes of Ho, Komura & Tai (2010) and the surface-relative retargeting of Liu et
+al. (2018). On another body the offsets hang on that body's points: what touches still touches,
+and what floats far before the chest floats there in proportion to the arm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_REACH = 0.02
+"""Metres: nearer pairs all count alike."""
+_FALL = 3
+"""Weight falls with the distance to the power of twice this."""
+_NEAR, _FAR = 0.03, 0.20
+"""Metres: nearer offsets are kept as they are, further ones scaled by the arms' lengths."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Where a wrist should be: a weight (T,) and weighted sum of places (T, 3)."""
+
+    weight: np.ndarray
+    place: np.ndarray
+
+
+def pull_to_surface(
+    hand: np.ndarray, anchors: np.ndarray, own: np.ndarray, new_anchors: np.ndarray, scale: float
+) -> Pull:
+    """What a body's surface says about a wrist.
+
+    Args:
+        hand: (T, H, 3) the source's points of the hand. anchors: (T, A, 3) of its body.
+        own: (T, H, 3) the performer's points of the hand from the wrist.
+        new_anchors: (T, A, 3) of the performer's body. scale: performer's arm to source's.
+
+    Offsets to anchors are added up without being held one by one: sums over the pairs of
+    w * (anchor' + s * (hand - anchor) - own) split into products of (T, H, A) weights with points.
+    """
+    square = (
+        (hand**2).sum(-1)[..., None]
+        + (anchors**2).sum(-1)[:, None]
+        - 2 * hand @ np.swapaxes(anchors, 1, 2)
+    )
+    distance = np.sqrt(np.maximum(square, 0))
+    weights = (distance**2 / _REACH**2 + 1) ** -_FALL
+    scaled = weights * _scale_at(distance, scale)
+    place = (
+        _sum(weights.sum(1), new_anchors)
+        - _sum(scaled.sum(1), anchors)
+        + _sum(scaled.sum(2), hand)
+        - _sum(weights.sum(2), own)
+    )
+    return Pull(weights.sum((1, 2)), place)
+
+
+def _sum(weights: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return np.einsum("tn,tnd->td", weights, points)
+
+
+def _scale_at(distance: np.ndarray, scale: float) -> np.ndarray:
+    share = np.clip((distance - _NEAR) / (_FAR - _NEAR), 0, 1)
+    return 1 + (scale - 1) * share * share * (3 - 2 * share)
+
+
+def wrists_from(left: Pull, right: Pull, between: Pull) -> np.ndarray:
+    """Both wrists (T, 2, 3): least squares of what the body says of each and of their difference.
+
+    ``between`` says where the left wrist should be from the right one.
+    """
+    a, b, c = left.weight, right.weight, between.weight
+    first = left.place + between.place
+    second = right.place - between.place
+    det = ((a + c) * (b + c) - c * c)[:, None]
+    return np.stack(
+        [
+            ((b + c)[:, None] * first + c[:, None] * second) / det,
+            (c[:, None] * first + (a + c)[:, None] * second) / det,
+        ],
+        1,
+    )
