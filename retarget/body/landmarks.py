@@ -154,6 +154,11 @@ def _calibrate(points: PointSet, part: str, side: str | None = None) -> None:
         points.noise[row] = entry["noise_mm"] / 1000
 
 
+def detection_noise(part: str) -> np.ndarray:
+    """(33,) or (21,) metres by which detections of the points of 'body' or 'hand' scatter."""
+    return np.array([entry["noise_mm"] for entry in _offsets()[part]], np.float32) / 1000
+
+
 @functools.cache
 def _offsets() -> dict[str, list[dict[str, Any]]]:
     source = resources.files("diffsign.assets") / "landmark_offsets.json"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 
+from ..body.landmarks import detection_noise
 from ..keypoints.hand_gaps import is_bridged
 from ..keypoints.record import Keypoints
 from .initial import fill_gaps
@@ -20,6 +22,14 @@ HAND_PAIRS = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))
 
 SEEN = 0.3
 """Confidence from which a point counts."""
+
+ROUGH_FACE, ROUGH_HAND = 0.2, 0.3
+"""What the pose network's points of face and hand weigh where these have points of their own."""
+
+USUAL_NOISE = {"body": 0.011, "hand": 0.0055}
+"""Metres of scatter at which a point weighs 1; the stages balance the parts."""
+
+MOST_TRUST = 1.5
 
 _GUESSED = 0.01
 """Confidence of a point that is interpolated: a place to start from, nothing to aim at."""
@@ -80,12 +90,14 @@ def targets_of(keypoints: Keypoints) -> Targets:
     for columns in HANDS.values():  # a bridged hand pulls too, as weakly as it is marked
         sure[:, columns] |= is_bridged(stacked[:, columns])[:, None]
     weights = np.where(inside & sure, stacked[..., 3], 0.0)
-    # The detector's own hand and face points say more than the body's rough ones.
+    # The pose network's own face and hands err together, so where they have points of their own,
+    # all its points of a part say no more than few of them would.
     for side, rows in (("left", (17, 19, 21)), ("right", (18, 20, 22))):
         there = (weights[:, HANDS[side]] > SEEN).any(1)
-        weights[np.ix_(there, rows)] = 0
+        weights[np.ix_(there, rows)] *= ROUGH_HAND
     face_there = weights[:, FACE].any(1)
-    weights[np.ix_(face_there, range(11))] *= 0.1
+    weights[np.ix_(face_there, range(11))] *= ROUGH_FACE
+    weights[:, : FACE.start] *= _trust()
     limbs, limb_weights = _directions(keypoints.body_world, LIMB_PAIRS)
     limb_weights[:, 4] *= 0.2  # across the shoulders the detector's depth is poor
     hands = [_directions(part, HAND_PAIRS) for part in (keypoints.left_hand, keypoints.right_hand)]
@@ -97,6 +109,17 @@ def targets_of(keypoints: Keypoints) -> Targets:
         torch.from_numpy(np.concatenate([hands[0][0], hands[1][0]], 1)),
         torch.from_numpy(np.concatenate([hands[0][1], hands[1][1]], 1)),
     )
+
+
+@functools.cache
+def _trust() -> np.ndarray:
+    """(75,) inverse variances of the points of body and hands, as measured on rendered signers,
+    relative to what is usual in their part."""
+    body, hand = (
+        np.minimum((usual / detection_noise(part)) ** 2, MOST_TRUST)
+        for part, usual in USUAL_NOISE.items()
+    )
+    return np.concatenate([body, hand, hand])
 
 
 def _directions(
