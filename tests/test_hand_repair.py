@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,9 +182,9 @@ def test_points_missing_from_a_hand_do_not_break_the_bridge(truth: Keypoints) ->
 
 
 def test_nothing_to_see_and_one_frame(truth: Keypoints) -> None:
-    empty = {name: np.zeros_like(part) for name, part in truth.parts().items()}
+    empty: dict[str, Any] = {name: np.zeros_like(part) for name, part in truth.parts().items()}
     assert_same_hands(repaired(replace(truth, **empty)), replace(truth, **empty))
-    one = {name: part[30:31] for name, part in truth.parts().items()}
+    one: dict[str, Any] = {name: part[30:31] for name, part in truth.parts().items()}
     assert_same_hands(repaired(replace(truth, **one)), replace(truth, **one))
 
 

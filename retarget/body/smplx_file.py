@@ -17,11 +17,11 @@ _EXPRESSION_START = 300
 _SHAPE_SIZE = 400  # the package smplx reads smaller spaces as an older layout
 
 
-def read_smplx(path: Path) -> Body:
-    """Read an SMPL-X .npz, or find ``SMPLX_NEUTRAL.npz`` in a folder.
+def find_smplx(path: Path) -> Path:
+    """The SMPL-X .npz at path, or ``SMPLX_NEUTRAL.npz`` in the folder at path.
 
     Raises:
-        UserError: nothing there, a pickle (never opened), or a file of another kind.
+        UserError: nothing there, or a pickle (never opened).
     """
     if path.is_dir():
         found = [path / name for name in _NAMES if (path / name).is_file()]
@@ -30,6 +30,16 @@ def read_smplx(path: Path) -> Body:
         path = found[0]
     if path.suffix != ".npz" or not path.is_file():
         raise UserError(f"{path} is no SMPL-X .npz file: pickles are not read, use the .npz one.")
+    return path
+
+
+def read_smplx(path: Path) -> Body:
+    """Read an SMPL-X .npz, or find ``SMPLX_NEUTRAL.npz`` in a folder.
+
+    Raises:
+        UserError: nothing there, a pickle (never opened), or a file of another kind.
+    """
+    path = find_smplx(path)
     try:
         with np.load(path, allow_pickle=False) as data:
             shapedirs = data["shapedirs"].astype(np.float32)
