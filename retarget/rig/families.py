@@ -152,8 +152,8 @@ _CMU = Family(
         "shoulder": "{0}Arm",
         "elbow": "{0}ForeArm",
         "wrist": "{0}Hand",
-        # one finger bone moves all four fingers
-        "middle1": "{0}HandFinger1|{0}HandIndex1",
+        # one bone moves all four fingers; it stands at the index finger
+        "index1": "{0}HandFinger1|{0}HandIndex1",
         "thumb1": "{1}Thumb|{0}HandThumb",
     },
     {"left": ("Left", "L"), "right": ("Right", "R")},
