@@ -127,7 +127,7 @@ def test_a_lost_hand_is_bridged_and_said_so(keypoints, truth):
     hand = keypoints.right_hand.copy()
     hand[15:21] = 0
     motion = fit_clip(replace(keypoints, right_hand=hand))
-    assert (motion.confidence["right_hand"][15:21] == 0).all()
+    assert (motion.confidence["right_hand"][15:21] < 0.2).all()
     assert (motion.confidence["right_hand"][:15] > 0.5).all()
     wrist = motion.joints[:, INDEX["right_wrist"]]
     steps = np.linalg.norm(np.diff(wrist, axis=0), axis=-1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from ..body.skeleton import INDEX
-from .limits import Limits
+from .limits import Limits, over_limits
 
 
 def geman_mcclure(square: torch.Tensor, scale: float) -> torch.Tensor:
@@ -34,11 +34,9 @@ def direction(
     return ((1 - (bones * target).sum(-1)) * weight).sum() / len(points)
 
 
-def beyond_limits(rotvecs: torch.Tensor, limits: Limits) -> torch.Tensor:
-    """Squared radians by which rotations (T, 55, 3) leave the box of their joint."""
-    own = torch.einsum("tjd,jdc->tjc", rotvecs[:, limits.joints], limits.axes)
-    over = torch.relu(own - limits.high) + torch.relu(limits.low - own)
-    return (over**2).sum() / len(rotvecs)
+def limits(local: torch.Tensor, ranges: Limits) -> torch.Tensor:
+    """Squared radians by which local rotations (T, 55, 3, 3) leave their joints' ranges."""
+    return (over_limits(local, ranges) ** 2).sum() / len(local)
 
 
 def rest(rotvecs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -53,6 +51,12 @@ def acceleration(values: torch.Tensor, scale: float) -> torch.Tensor:
     second = values[2:] - 2 * values[1:-1] + values[:-2]
     return geman_mcclure((second**2).sum(-1), scale).sum() / len(values)
 
+
+QUICK_METRES = 0.05
+"""Acceleration per frame squared beyond which a joint's place is let go: it is meant."""
+
+QUICK_RADIANS = 0.5
+"""The same of an angle: a handshape that changes within two frames."""
 
 REST_WEIGHTS: dict[str, float] = {
     "spine1": 40.0,

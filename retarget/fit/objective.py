@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
+from ..body.skeleton import INDEX
 from ..motion import Camera
 from . import costs
 from . import hand_prior as hand_priors
@@ -20,7 +21,7 @@ from . import penetration as penetrations
 from . import sign_priors as sign_prior_costs
 from .limits import Limits, joint_limits
 from .options import FitOptions, Stage
-from .points import BODY, FACE, HANDS, RiggedPoints
+from .points import BODY, BOTH_HANDS, FACE, HANDS, RiggedPoints
 from .priors import Priors
 from .state import State
 from .targets import HAND_PAIRS, LIMB_PAIRS, Targets
@@ -72,52 +73,61 @@ def build_problem(
     return Problem(targets, points, camera, joint_limits(points.joint_rest), priors=priors)
 
 
-def _reprojection(problem: Problem, state: State, part: slice, scale: float) -> torch.Tensor:
+def robust_scale(problem: Problem, part: slice) -> float:
+    """Where the reprojection of a part lets go, in thousandths of the longer side."""
+    return (60.0 if part == BODY else 30.0) * problem.tolerance
+
+
+def _reprojection(problem: Problem, state: State, part: slice) -> torch.Tensor:
     targets = problem.targets
     return costs.reprojection(
         state.pixels[:, part],
         targets.pixels[:, part],
         targets.weights[:, part],
-        scale * problem.tolerance,
+        robust_scale(problem, part),
     )
 
 
 def body(problem: Problem, state: State) -> torch.Tensor:
     """Reprojection of the 33 body points."""
-    return _reprojection(problem, state, BODY, 60.0)
+    return _reprojection(problem, state, BODY)
 
 
 def hands(problem: Problem, state: State) -> torch.Tensor:
     """Reprojection of both hands' 21 points."""
-    both = slice(HANDS["left"].start, HANDS["right"].stop)
-    return _reprojection(problem, state, both, 30.0)
+    return _reprojection(problem, state, BOTH_HANDS)
 
 
 def face(problem: Problem, state: State) -> torch.Tensor:
     """Reprojection of the face points that expressions hardly move: where the head looks."""
-    return _reprojection(problem, state, FACE, 30.0)
+    return _reprojection(problem, state, FACE)
 
 
-_LIMBS = torch.tensor(LIMB_PAIRS)
-_PHALANGES = torch.cat([torch.tensor(HAND_PAIRS) + HANDS[side].start for side in ("left", "right")])
+SMOOTHED = [
+    INDEX[name] for name in ("pelvis", "spine3", "neck", "head", "left_shoulder", "right_shoulder")
+] + [INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("elbow", "wrist")]
+"""Joints whose places are kept from jittering."""
+
+LIMBS = torch.tensor(LIMB_PAIRS)
+PHALANGES = torch.cat([torch.tensor(HAND_PAIRS) + HANDS[side].start for side in ("left", "right")])
 
 
 def depth(problem: Problem, state: State) -> torch.Tensor:
     """The limbs point where the detector's metric points say (MediaPipe's world landmarks)."""
     targets = problem.targets
-    return costs.direction(state.points, _LIMBS, targets.limbs, targets.limb_weights)
+    return costs.direction(state.points, LIMBS, targets.limbs, targets.limb_weights)
 
 
 def hand_depth(problem: Problem, state: State) -> torch.Tensor:
     """The phalanges point where the detector's hand depth says: weak, but it settles which way
     a finger bends."""
     targets = problem.targets
-    return costs.direction(state.points, _PHALANGES, targets.phalanges, targets.phalanx_weights)
+    return costs.direction(state.points, PHALANGES, targets.phalanges, targets.phalanx_weights)
 
 
 def limits(problem: Problem, state: State) -> torch.Tensor:
     """Joints beyond their anatomical range."""
-    return costs.beyond_limits(state.rotvecs, problem.limits)
+    return costs.limits(state.local, problem.limits)
 
 
 _REST_WEIGHTS = costs.rest_weights()
@@ -135,12 +145,12 @@ def shape(problem: Problem, state: State) -> torch.Tensor:
 
 def smooth(problem: Problem, state: State) -> torch.Tensor:
     """Acceleration of the body's joints in space."""
-    return costs.acceleration(state.positions[:, :40:3], 0.05)
+    return costs.acceleration(state.positions[:, SMOOTHED], costs.QUICK_METRES)
 
 
 def turn(problem: Problem, state: State) -> torch.Tensor:
     """Acceleration of every joint's angles."""
-    return costs.acceleration(state.rotvecs, 0.5)
+    return costs.acceleration(state.rotvecs, costs.QUICK_RADIANS)
 
 
 def penetration(problem: Problem, state: State) -> torch.Tensor:

@@ -38,38 +38,40 @@ class Stage:
     """One stage of the optimisation.
 
     Attributes:
-        steps: iterations at most. rate: step size of the solver at its start, radians and metres.
+        steps: iterations at most.
         tolerance: widens the robust scale of the reprojection: large while places are rough.
         weights: by the name of the cost (:data:`.objective.COSTS`); what is absent is off.
     """
 
     steps: int
-    rate: float
     tolerance: float
     weights: Mapping[str, float]
 
 
-def _stage(steps: int, rate: float, tolerance: float, **weights: float) -> Stage:
-    return Stage(steps, rate, tolerance, MappingProxyType(weights))
+def _stage(steps: int, tolerance: float, **weights: float) -> Stage:
+    return Stage(steps, tolerance, MappingProxyType(weights))
 
 
 STAGES: tuple[Stage, ...] = (
     # The torso, head and arms find their place; the shape follows.
     _stage(
-        70, 0.05, 10.0,
+        6, 10.0,
         body=1.0, hands=0.2, face=0.6, depth=30.0, hand_depth=2.0, limits=4.0, rest=0.15,
         shape=2.0, smooth=20.0, turn=0.5,
     ),
     # Everything together.
     _stage(
-        130, 0.025, 1.5,
+        6, 1.5,
         body=1.0, hands=1.0, face=1.0, depth=20.0, hand_depth=1.0, limits=4.0, rest=0.05,
         shape=0.7, smooth=20.0, turn=0.5,
     ),
     # Sharpen.
     _stage(
-        60, 0.008, 1.0,
+        6, 1.0,
         body=1.0, hands=1.5, face=1.0, depth=15.0, hand_depth=0.5, limits=4.0, rest=0.03,
         shape=0.5, smooth=20.0, turn=0.5,
     ),
 )  # fmt: skip
+
+TIME_COSTS = ("smooth", "turn", "held_hands")
+"""Costs that tie frames to their neighbours."""

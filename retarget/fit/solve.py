@@ -1,12 +1,13 @@
 """SMPLify-X over a whole clip at once: all frames in one batch, one shape, one camera.
 
 The objective is SMPLify-X's (Pavlakos et al. 2019) as a table of costs (:mod:`.objective`); the
-stages and their weights are data (:mod:`.options`); one solver (Adam) runs them all.
+stages and their weights are data (:mod:`.options`); one solver (:mod:`.newton`) runs them all, over
+the whole clip or, where it is long, over windows of it (:mod:`.windows`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,19 +19,19 @@ from ..body.load import load_body
 from ..body.model import joint_transforms
 from ..body.skeleton import JOINT_NAMES
 from ..keypoints.record import Keypoints
+from ..keypoints.repair import repaired
 from ..motion import Camera, Motion
 from .camera import camera_for
 from .face import solve_face
 from .initial import FACING_CAMERA
-from .objective import Objective, build_problem
-from .options import BETAS_USED, STAGES, FitOptions, Stage
+from .objective import build_problem
+from .options import BETAS_USED, FitOptions
 from .points import RiggedPoints, rigged_points
 from .priors import priors_of
 from .sign_priors import no_sign_priors
-from .state import Parameters, start, state_of
+from .state import Parameters, start
 from .targets import body_seen, targets_of, without_body_gaps
-
-Progress = Callable[[int, int], None]
+from .windows import Progress, solve
 
 _MIN_FRAMES_WITH_BODY = 0.1
 
@@ -47,6 +48,7 @@ def fit_clip(
         UserError: no person in the clip, or unusable options.
     """
     options = options or FitOptions()
+    keypoints = repaired(keypoints)
     seen = body_seen(keypoints)
     if seen.mean() < _MIN_FRAMES_WITH_BODY:
         raise UserError(
@@ -60,12 +62,8 @@ def fit_clip(
     parameters = start(filled, camera, points)
     priors = priors_of(body, points, no_sign_priors(len(filled.body)))
     problem = build_problem(targets_of(filled), points, camera, priors)
-    total = sum(stage.steps for stage in STAGES)
-    done = 0
     with _one_thread():
-        for stage in STAGES:
-            objective = Objective(stage, problem, options)
-            done = _run_stage(stage, objective, parameters, progress, done, total)
+        parameters = solve(problem, parameters, options, progress)
     return _motion(parameters, points, camera, keypoints, options)
 
 
@@ -78,38 +76,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _run_stage(
-    stage: Stage,
-    objective: Objective,
-    parameters: Parameters,
-    progress: Progress | None,
-    done: int,
-    total: int,
-) -> int:
-    for values in parameters.all():
-        values.requires_grad_()
-    problem = objective.problem
-    optimiser = torch.optim.Adam(
-        [
-            {"params": [parameters.rotvecs], "lr": stage.rate},
-            {"params": [parameters.trans], "lr": stage.rate * 0.5},
-            {"params": [parameters.betas], "lr": stage.rate * 2},
-        ],
-        betas=(0.9, 0.95),
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, stage.steps, stage.rate * 0.1)
-    for step in range(stage.steps):
-        optimiser.zero_grad()
-        loss = objective(state_of(parameters, problem.points, problem.camera))
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if progress and (step % 5 == 4 or step + 1 == stage.steps):
-            frames = len(parameters.trans)
-            progress(frames * (done + step + 1) // total, frames)
-    return done + stage.steps
 
 
 def _motion(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -47,6 +47,10 @@ class State:
     points: torch.Tensor
     pixels: torch.Tensor
     betas: torch.Tensor
+
+    def detached(self) -> State:
+        """The same numbers without their history."""
+        return State(**{f.name: getattr(self, f.name).detach() for f in fields(self)})
 
 
 def start(keypoints: Keypoints, camera: Camera, points: RiggedPoints) -> Parameters:

@@ -1,0 +1,212 @@
+"""The Gauss-Newton curvature of the objective: what makes a step of the solver a good one.
+
+Each cost that pulls hard has a function here that adds its J^T W J, with the robust losses
+reweighted as of now (IRLS; Holland & Welsch 1977). A cost without one still acts through its
+gradient. Nothing here changes the minimum, only the way to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from . import costs
+from .banded import BlockBanded
+from .jacobian import Layout, motions_of, rows
+from .limits import over_limits
+from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, robust_scale
+from .points import BODY, BOTH_HANDS, FACE
+from .state import State
+
+
+class System:
+    """Adds up the curvature of T frames, about one pose.
+
+    Attributes:
+        layout: the unknowns. state: the pose, in torch. diagonal ... corner: as in
+            :class:`.banded.BlockBanded`, so far.
+    """
+
+    def __init__(self, problem: Problem, state: State, layout: Layout, with_betas: bool) -> None:
+        self.problem, self.state, self.layout = problem, state, layout
+        self.with_betas = with_betas
+        self.points = state.points.numpy()
+        self.positions = state.positions.numpy()
+        self.rotvecs = state.rotvecs.numpy()
+        rotations = state.rotations.numpy()
+        self.motions = motions_of(
+            layout, self.rotvecs, rotations, self.positions, problem.points, with_betas
+        )
+        frames, size = len(self.points), layout.size
+        shared = len(state.betas) if with_betas else 0
+        self.diagonal = np.zeros((frames, size, size), np.float32)
+        self.first = np.zeros_like(self.diagonal)
+        self.second = np.zeros_like(self.diagonal)
+        self.border = np.zeros((frames, size, shared), np.float32)
+        self.corner = np.zeros((shared, shared))
+        self._own: list[np.ndarray] = []
+        self._shared: list[np.ndarray] = []
+
+    def measure(self, ids: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Jacobians (T, M R, n) and (T, M R, B) of rows (T, M, R, 3) of the listed points (M,)."""
+        joint = self.problem.points.joint[ids]
+        own = rows(self.layout, self.motions, self.points[:, ids], joint, measured)
+        shared = np.zeros((*own.shape[:2], 0), np.float32)
+        if self.with_betas:
+            shared = (measured @ self.motions.point_betas[:, ids]).reshape(*own.shape[:2], -1)
+        return own, shared
+
+    def add(self, own: np.ndarray, shared: np.ndarray) -> None:
+        """Add rows (T, R, n) and (T, R, B), weighted by the roots of their weights."""
+        self._own.append(own)
+        self._shared.append(shared)
+
+    def add_angles(self, weights: np.ndarray) -> None:
+        """Add weights (T, 55) of all rotations of a joint."""
+        index = np.arange(3, self.layout.size)
+        self.diagonal[:, index, index] += weights[:, self.layout.joint]
+
+    def add_accelerations(self, own: np.ndarray, weights: np.ndarray) -> None:
+        """Add second differences over time of what the rows (T, R, k) measure, by weights
+        (T - 2, R); the rows cover the first k unknowns."""
+        width = own.shape[2]
+        taps = (1.0, -2.0, 1.0)
+        for late in range(3):
+            for early in range(late + 1):
+                block = (self.diagonal, self.first, self.second)[late - early]
+                count = len(weights)
+                left = np.swapaxes(own[late : late + count], 1, 2) * weights[:, None]
+                product = taps[late] * taps[early] * (left @ own[early : early + count])
+                block[early : early + count, :width, :width] += product
+
+    def add_turns(self, weights: np.ndarray) -> None:
+        """Add second differences over time of the angles, by weights (T - 2, 55) of the
+        joints."""
+        index = np.arange(3, self.layout.size)
+        spread = weights[:, self.layout.joint]
+        taps, count = (1.0, -2.0, 1.0), len(weights)
+        for late in range(3):
+            for early in range(late + 1):
+                block = (self.diagonal, self.first, self.second)[late - early]
+                block[early : early + count, index, index] += taps[late] * taps[early] * spread
+
+    def finished(self) -> BlockBanded:
+        """The whole matrix."""
+        own = np.concatenate(self._own, 1)
+        turned = np.swapaxes(own, 1, 2)
+        diagonal = self.diagonal + turned @ own
+        border, corner = self.border, self.corner
+        if self.with_betas:
+            shared = np.concatenate(self._shared, 1)
+            border = border + turned @ shared
+            flat = shared.reshape(-1, shared.shape[2]).astype(float)
+            corner = corner + flat.T @ flat
+        return BlockBanded(diagonal, self.first, self.second, border, corner)
+
+
+def _reprojection(part: slice) -> Callable[[System, float], None]:
+    def add(system: System, weight: float) -> None:
+        problem, targets = system.problem, system.problem.targets
+        ids = np.arange(part.start, part.stop)
+        seen = np.flatnonzero(targets.weights[:, ids].numpy().any(0))
+        if not len(seen):
+            return
+        ids = ids[seen]
+        apart = system.state.pixels[:, ids] - targets.pixels[:, ids]
+        square = (apart**2).sum(-1).numpy() * 1e6
+        robust = (1 + square / robust_scale(problem, part) ** 2) ** -2.0
+        root = np.sqrt(2e6 * weight * robust * targets.weights[:, ids].numpy())
+        camera = problem.camera
+        longer = max(camera.width, camera.height)
+        x, y, z = np.moveaxis(system.points[:, ids], -1, 0)
+        z = np.maximum(z, 0.1)
+        fx, fy = camera.fx / longer / z * root, camera.fy / longer / z * root
+        zero = np.zeros_like(fx)
+        measured = np.stack(
+            [np.stack([fx, zero, -fx * x / z], -1), np.stack([zero, fy, -fy * y / z], -1)], -2
+        )
+        system.add(*system.measure(ids, measured.astype(np.float32)))
+
+    return add
+
+
+def _direction(pairs: torch.Tensor, weights_name: str) -> Callable[[System, float], None]:
+    start, end = pairs.numpy().T
+
+    def add(system: System, weight: float) -> None:
+        confidence = getattr(system.problem.targets, weights_name).numpy()
+        kept = np.flatnonzero(confidence.any(0))
+        if not len(kept):
+            return
+        ends, starts = end[kept], start[kept]
+        bones = system.points[:, ends] - system.points[:, starts]
+        length = np.linalg.norm(bones, axis=-1)[..., None, None]
+        unit = bones[..., None] / length
+        across = (np.eye(3) - unit * np.swapaxes(unit, -1, -2)) / length
+        measured = across * np.sqrt(weight * confidence[:, kept])[..., None, None]
+        measured = measured.astype(np.float32)
+        late, early = system.measure(ends, measured), system.measure(starts, measured)
+        system.add(late[0] - early[0], late[1] - early[1])
+
+    return add
+
+
+def _limits(system: System, weight: float) -> None:
+    over = over_limits(system.state.local, system.problem.limits).numpy()
+    axes = system.problem.limits.axes.numpy()
+    layout = system.layout
+    for row, joint in enumerate(system.problem.limits.joints):
+        active = (over[:, row] > 0) * 2.0 * weight
+        columns = np.flatnonzero(layout.joint == joint)
+        if active.any() and len(columns):
+            own = layout.axis[columns] @ axes[row]
+            place = slice(3 + columns[0], 4 + columns[-1])
+            system.diagonal[:, place, place] += (own * active[:, None]) @ own.T
+
+
+def _rest(system: System, weight: float) -> None:
+    per_joint = 2 * weight * costs.rest_weights().numpy()
+    system.add_angles(np.broadcast_to(per_joint, (len(system.points), len(per_joint))))
+
+
+def _shape(system: System, weight: float) -> None:
+    if system.with_betas:
+        system.corner += 2 * weight * len(system.points) * np.eye(len(system.corner))
+
+
+def _smooth(system: System, weight: float) -> None:
+    if len(system.points) < 3:
+        return
+    places = system.positions[:, SMOOTHED]
+    second = places[2:] - 2 * places[1:-1] + places[:-2]
+    robust = (1 + (second**2).sum(-1) / costs.QUICK_METRES**2) ** -2.0
+    identity = np.broadcast_to(np.eye(3, dtype=np.float32), (*places.shape[:2], 3, 3))
+    own = rows(system.layout, system.motions, places, np.array(SMOOTHED), identity)
+    weights = np.repeat(2 * weight * robust, 3, axis=1)
+    system.add_accelerations(own[:, :, : system.layout.body], weights.astype(np.float32))
+
+
+def _turn(system: System, weight: float) -> None:
+    if len(system.points) < 3:
+        return
+    angles = system.rotvecs
+    second = angles[2:] - 2 * angles[1:-1] + angles[:-2]
+    robust = (1 + (second**2).sum(-1) / costs.QUICK_RADIANS**2) ** -2.0
+    system.add_turns((2 * weight * robust).astype(np.float32))
+
+
+CURVATURES: Mapping[str, Callable[[System, float], None]] = {
+    "body": _reprojection(BODY),
+    "hands": _reprojection(BOTH_HANDS),
+    "face": _reprojection(FACE),
+    "depth": _direction(LIMBS, "limb_weights"),
+    "hand_depth": _direction(PHALANGES, "phalanx_weights"),
+    "limits": _limits,
+    "rest": _rest,
+    "shape": _shape,
+    "smooth": _smooth,
+    "turn": _turn,
+}
+"""By the name of the cost: adds weight times its curvature."""

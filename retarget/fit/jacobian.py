@@ -1,0 +1,149 @@
+"""How points move with the unknowns: the analytic Jacobian of posing, as rows.
+
+A turn of joint j by a small global vector w moves a point x below it by w x (x - p_j). So a row v
+(what is measured of the point's movement) depends on the turn as (x x v - p_j x v) . w: six
+numbers of the row meet six of the joint in one product, for all joints at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..body.skeleton import PARENTS
+from .initial import FACING_CAMERA
+from .points import RiggedPoints
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which unknowns a frame has: trans (3), then K angles.
+
+    Attributes:
+        joint: (K,) the joint that an angle turns; those of the trunk and the arms come first.
+        axis: (K, 3) the direction of the joint's rotation vector that the angle stands for.
+        body: how many unknowns precede the fingers'.
+        above: (55, K) bool: whether the angle's joint carries joint k (or is it).
+    """
+
+    joint: np.ndarray
+    axis: np.ndarray
+    body: int
+    above: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """n, the unknowns of a frame."""
+        return 3 + len(self.joint)
+
+    def spread(self, angles: np.ndarray) -> np.ndarray:
+        """Rotation vectors (T, 55, 3) of angles (T, K)."""
+        return (angles @ self._matrix()).reshape(len(angles), len(PARENTS), 3)
+
+    def gathered(self, rotvecs: np.ndarray) -> np.ndarray:
+        """Angles (T, K) of rotation vectors (T, 55, 3): their parts along the axes."""
+        return rotvecs.reshape(len(rotvecs), -1) @ self._matrix().T
+
+    def _matrix(self) -> np.ndarray:
+        matrix = np.zeros((len(self.joint), len(PARENTS), 3), np.float32)
+        matrix[np.arange(len(self.joint)), self.joint] = self.axis
+        return matrix.reshape(len(self.joint), -1)
+
+
+def layout_of(body: dict[int, np.ndarray], fingers: dict[int, np.ndarray]) -> Layout:
+    """The layout of the joints of the body and of the fingers that a fit moves, each with the
+    axes (3, d) that it turns about, as orthonormal columns."""
+    chains = np.zeros((len(PARENTS), len(PARENTS)), bool)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            chains[joint] = chains[parent]
+        chains[joint, joint] = True
+    free = {**body, **fingers}
+    joint = np.concatenate([np.full(axes.shape[1], j) for j, axes in free.items()])
+    axis = np.concatenate([axes.T for axes in free.values()]).astype(np.float32)
+    before = 3 + sum(axes.shape[1] for axes in body.values())
+    return Layout(joint, axis, before, chains[:, joint])
+
+
+@dataclass(frozen=True)
+class Motions:
+    """How the unknowns act: turns (T, 6, K) of six-number rows, and what the betas do
+    to positions (T, 55, 3, B) and to points (T, N, 3, B)."""
+
+    turns: np.ndarray
+    joint_betas: np.ndarray
+    point_betas: np.ndarray
+
+
+def motions_of(
+    layout: Layout,
+    rotvecs: np.ndarray,
+    rotations: np.ndarray,
+    positions: np.ndarray,
+    points: RiggedPoints,
+    with_betas: bool,
+) -> Motions:
+    """The action of the unknowns at a pose.
+
+    Args:
+        rotvecs: (T, 55, 3). rotations: (T, 55, 3, 3) and positions: (T, 55, 3), posed.
+    """
+    frames = len(rotvecs)
+    joint = layout.joint
+    parents = np.array(PARENTS)
+    above = np.where((parents < 0)[:, None, None], FACING_CAMERA, rotations[:, parents])
+    turned = (above @ _left_jacobian(rotvecs)).astype(np.float32)[:, joint]
+    axes = (turned @ layout.axis[:, :, None])[..., 0]
+    # p x v . a = v . (a x p): the lower three numbers of a row are v itself.
+    turns = np.empty((frames, 6, len(joint)), np.float32)
+    turns[:, :3] = np.swapaxes(axes, 1, 2)
+    turns[:, 3:] = -np.swapaxes(np.cross(axes, positions[:, joint]), 1, 2)
+    nothing = np.zeros((frames, 0, 3, 0), np.float32)
+    if not with_betas:
+        return Motions(turns, nothing, nothing)
+    return Motions(turns, *_by_betas(rotations, points))
+
+
+def _by_betas(rotations: np.ndarray, points: RiggedPoints) -> tuple[np.ndarray, np.ndarray]:
+    joints = np.empty((*rotations.shape[:2], 3, points.shapedirs.shape[2]), np.float32)
+    for joint, parent in enumerate(PARENTS):
+        own = points.joint_shapedirs[joint]
+        if parent < 0:
+            joints[:, joint] = own
+        else:
+            offset = own - points.joint_shapedirs[parent]
+            joints[:, joint] = joints[:, parent] + rotations[:, parent] @ offset
+    local = points.shapedirs - points.joint_shapedirs[points.joint]
+    return joints, joints[:, points.joint] + rotations[:, points.joint] @ local
+
+
+def _left_jacobian(rotvecs: np.ndarray) -> np.ndarray:
+    """How a rotation vector's change turns (..., 3, 3): dR R^T = [J dw] (SO(3)'s left Jacobian)."""
+    angle = np.linalg.norm(rotvecs, axis=-1)[..., None, None]
+    safe = np.maximum(angle, 1e-3)
+    x, y, z = np.moveaxis(rotvecs, -1, 0)
+    zero = np.zeros_like(x)
+    skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
+    first = np.where(angle < 1e-3, 0.5, (1 - np.cos(safe)) / safe**2)
+    second = np.where(angle < 1e-3, 1 / 6, (safe - np.sin(safe)) / safe**3)
+    return np.eye(3) + first * skew + second * (skew @ skew)
+
+
+def rows(
+    layout: Layout, motions: Motions, places: np.ndarray, joint: np.ndarray, measured: np.ndarray
+) -> np.ndarray:
+    """The Jacobian (T, M R, n) of what is measured of M points.
+
+    Args:
+        places: (T, M, 3). joint: (M,) that carries each. measured: (T, M, R, 3) rows v.
+    """
+    frames, count, per_point, _ = measured.shape
+    spun = np.cross(places[:, :, None], measured)
+    six = np.concatenate([spun, measured], -1).reshape(frames, count * per_point, 6)
+    jacobian = np.empty((frames, count * per_point, layout.size), np.float32)
+    jacobian[:, :, :3] = six[:, :, 3:]
+    np.matmul(six.astype(np.float32), motions.turns, out=jacobian[:, :, 3:])
+    mask = np.repeat(layout.above[joint], per_point, axis=0)
+    jacobian[:, :, 3:] *= mask
+    return jacobian
