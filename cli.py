@@ -77,7 +77,8 @@ def _result(*paths: Path) -> None:
 def main() -> None:
     """The same signing by a signer who does not exist.
 
-    CLIP is a video of one person signing, or a .pose file.
+    CLIP is a video of a person signing; keypoints (.pose, a folder of OpenPose's JSON,
+    COCO-WholeBody's .json or .npz); or fitted motion (AMASS .npz, SMPLify-X or SignAvatars .pkl).
     """
 
 
@@ -139,6 +140,29 @@ def generate(folder: Path, **values: Any) -> None:
             from_cli(Running, values),
         )
     )
+
+
+@main.command(cls=_Command, name="export")
+@click.argument("motion", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Choice(["bvh", "pose", "npz"]), required=True, help="The format.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE"
+)
+@click.option("--fps", type=float, help="Frames per second, where MOTION does not name them.")
+@click.option(
+    "--body-path",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Your SMPL-X model (.npz or its folder), for motion files whose hands need it.",
+)
+def export(motion: Path, to: str, out: Path, fps: float | None, body_path: Path | None) -> None:
+    """Write MOTION as BVH, as the fitted points in a .pose file, or as motion.npz.
+
+    MOTION is motion.npz, or fitted motion of another tool (AMASS, SMPLify-X, SignAvatars).
+    """
+    from .retarget.motion_files.export import export_motion
+
+    _result(export_motion(motion, to, out, fps, body_path, lambda text: click.echo(text, err=True)))
 
 
 @main.command(cls=_Command, name="doctor")

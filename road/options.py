@@ -55,6 +55,13 @@ class Fitting:
         default="mediapipe",
         metadata=_says("What finds the points in a video; rtmlib is an extra of its own."),
     )
+    body_path: Path | None = field(
+        default=None,
+        metadata=_says(
+            "Your SMPL-X model (.npz or its folder), for motion files whose hands need it.",
+            metavar="PATH",
+        ),
+    )
 
     def __post_init__(self) -> None:
         if self.fov is not None and not 5 <= self.fov <= 120:

@@ -16,7 +16,9 @@ AVATAR = "avatar.npz"
 PERFORMANCE = "performance.npz"
 PASSES = "passes"
 KEYPOINT_SETTINGS = ("person", "fps", "image_size", "detector")
-"""The fields of `Fitting` that the points depend on; the fit depends on the others."""
+"""The fields of `Fitting` that the points depend on."""
+_READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path")
+"""The fields of `Fitting` that a fit does not depend on."""
 
 
 def keypoints_stage(clip: Path, fitting: Fitting) -> Stage:
@@ -72,9 +74,56 @@ def fit_stage(folder: Path, fitting: Fitting) -> Stage:
         "fit",
         action,
         inputs=(folder / KEYPOINTS,),
-        settings={k: v for k, v in asdict(fitting).items() if k not in KEYPOINT_SETTINGS},
+        settings={k: v for k, v in asdict(fitting).items() if k not in _READ_SETTINGS},
         code=("retarget/fit/**/*.py", "retarget/body/**/*.py", "retarget/motion.py"),
         files=(MOTION,),
+    )
+
+
+def read_motion_stage(clip: Path, fitting: Fitting) -> Stage:
+    """Read a motion that somebody else's tool fitted: it stands for `fit_stage`."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..retarget.motion_files.load import load_motion
+
+        notes: list[str] = []
+        motion = load_motion(clip, "open", fitting.body_path, fitting.fps, notes.append)
+        motion.save(folder / MOTION)
+        return {"body": motion.body, "frames": motion.frame_count, "notes": notes}
+
+    return Stage(
+        "fit",
+        action,
+        inputs=(clip, *([fitting.body_path] if fitting.body_path else [])),
+        settings={"fps": fitting.fps},
+        code=("retarget/motion_files/**/*.py", "retarget/body/**/*.py", "retarget/motion.py"),
+        files=(MOTION,),
+    )
+
+
+def fitted_points_stage(folder: Path) -> Stage:
+    """Where the points of a read motion lie: it stands for `keypoints_stage`."""
+
+    def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..retarget.body.load import load_body
+        from ..retarget.motion import Motion
+        from ..retarget.motion_files.fitted_pose import write_fitted_pose
+
+        motion = Motion.load(folder / MOTION)
+        write_fitted_pose(motion, load_body(motion.body), folder / KEYPOINTS)
+        return {
+            "frames": motion.frame_count,
+            "fps": motion.fps,
+            "width": motion.camera.width,
+            "height": motion.camera.height,
+        }
+
+    return Stage(
+        "keypoints",
+        action,
+        inputs=(folder / MOTION,),
+        code=("retarget/motion_files/fitted_pose.py", "retarget/keypoints/pose_file.py"),
+        files=(KEYPOINTS,),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..files import read_json, sha256, sweep, write_json
 from ..retarget.keypoints.source import FILE_SUFFIXES
+from ..retarget.motion_files.load import is_motion_file
 from .generate_stages import (
     COMPARE_VIDEO,
     SIGNER_VIDEO,
@@ -33,8 +34,10 @@ from .retarget_stages import (
     avatar_stage,
     dress_stage,
     fit_stage,
+    fitted_points_stage,
     keypoints_stage,
     passes_stage,
+    read_motion_stage,
 )
 from .stages import Ledger, Outcome, Stage, run_stage
 
@@ -139,11 +142,20 @@ def _road(folder: Path, running: Running) -> Iterator[Road]:
 
 def _retarget(road: Road, clip: Path, fitting: Fitting) -> None:
     _build_body(road.reporter)
-    for note in road.do(keypoints_stage(clip, fitting)).facts.get("notes", ()):
-        road.reporter.note(note)
     source = {"clip": str(clip.resolve()), "sha256": sha256(clip)}
     write_json(road.folder / STATE_FOLDER / _SOURCE, source)
-    road.do(fit_stage(road.folder, fitting))
+    if is_motion_file(clip):
+        _noted(road, read_motion_stage(clip, fitting))
+        road.do(fitted_points_stage(road.folder))
+    else:
+        _noted(road, keypoints_stage(clip, fitting))
+        road.do(fit_stage(road.folder, fitting))
+
+
+def _noted(road: Road, stage: Stage) -> None:
+    """Do a stage and tell the user what it noted."""
+    for note in road.do(stage).facts.get("notes", ()):
+        road.reporter.note(note)
 
 
 def _build_body(reporter: Reporter) -> None:
@@ -202,4 +214,5 @@ def source_clip(folder: Path) -> Path | None:
 
 
 def _is_video(clip: Path) -> bool:
-    return clip.is_file() and clip.suffix.lower() not in FILE_SUFFIXES
+    other = clip.suffix.lower() in FILE_SUFFIXES or is_motion_file(clip)
+    return clip.is_file() and not other
