@@ -1,29 +1,54 @@
-"""The 52 facial actions of a clip from its face points: a bounded linear problem in every frame.
+"""The 52 facial actions of a clip, and the head put right, from the face's points.
 
-In the head's frame a point moves linearly with the actions, and its projection is very nearly
-linear too, so every frame is min |A a - r|^2 + ridge, 0 <= a <= 1, solved for all frames at once by
-projected gradient descent with Nesterov's momentum (FISTA; Beck & Teboulle 2009).
+The points of the face move linearly with the actions in the head's frame. One signer's face is the
+body's plus an offset for the clip (:mod:`.face_neutral`); given it, every frame is a small bounded
+least-squares problem in the actions and a free turn and shift of the head (:mod:`.face_solve`).
+How the detector's points answer each action is measured (:mod:`.face_response`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ..body.landmarks import landmarks
 from ..body.model import Body
 from ..body.skeleton import INDEX
 from ..keypoints.record import Keypoints
 from ..motion import Camera
+from .face_model import FaceModel, face_model
+from .face_neutral import signer_face
+from .face_response import detector_response
+from .face_solve import FaceView, pulls, solve_actions
+from .gaze import steady_gaze
 
-_UNSEEN = ("tongueOut", "cheekPuff", "jawForward", "cheekSquintLeft", "cheekSquintRight")
-"""Actions that hardly move a point of the picture; they stay near 0."""
+_PRICE, _PRICE_PER_MM = 0.05, 0.015
+"""Price of an action, and what each millimetre of the points' noise adds to it."""
 
-_HELD = ("mouthSmileLeft", "mouthSmileRight")
-"""Actions that people hold through a whole clip; a median must not take them for the face itself,
-or a moment without a smile reads as a frown."""
+_CHUNK = 512
+_EXACT = 0.995
+"""Points are taken for the mesh's own, no detector's, where that leaves less than this share of
+the detector's error."""
 
-_RIDGE = 0.02
-_STEPS = 150
+
+@dataclass(frozen=True)
+class FaceFit:
+    """What the face says in T frames.
+
+    Attributes:
+        actions: (T, A) in [0, 1]; 0 where no face is seen.
+        turn, place: (T, 3, 3) and (T, 3): the head's rotation and the head joint's place in the
+            camera's frame as the face alone shows them; the body's own where no face is seen. The
+            place's depth follows from the size of the face and is the body's scale, not a measure.
+        rest: (478, 3) metres, this signer's resting face in the head's frame.
+        pixels: (T, 478, 2) where the fitted points fall; NaN without a face.
+    """
+
+    actions: np.ndarray
+    turn: np.ndarray
+    place: np.ndarray
+    rest: np.ndarray
+    pixels: np.ndarray
 
 
 def solve_face(
@@ -39,65 +64,66 @@ def solve_face(
     Args:
         betas: (B,). rotations: (T, 55, 3, 3) global and positions: (T, 55, 3) of the posed joints.
     """
+    return fit_face(body, betas, rotations, positions, camera, keypoints).actions
+
+
+def fit_face(
+    body: Body,
+    betas: np.ndarray,
+    rotations: np.ndarray,
+    positions: np.ndarray,
+    camera: Camera,
+    keypoints: Keypoints,
+) -> FaceFit:
+    """The face of a clip; arguments as in :func:`solve_face`."""
     present = keypoints.seen("face")
-    actions = np.zeros((len(present), len(body.action_names)), np.float32)
-    if not present.any():
-        return actions
     head = INDEX["head"]
-    turn, place = rotations[present, head], positions[present, head]
-    points = landmarks(body).face
-    ids, weights = points.vertex_ids, points.vertex_weights
-    rest = np.einsum("nk,nkd->nd", weights, body.v_template[ids] + body.shapedirs[ids] @ betas)
-    joints = body.J_regressor[head] @ (body.v_template + body.shapedirs @ betas)
-    local = rest - joints
-    dirs = np.einsum("nk,nkda->nda", weights, body.actiondirs[ids])
-    neutral = np.einsum("tij,nj->tni", turn, local) + place[:, None]
-    depth = neutral[..., 2:]
-    scale = camera.fx / float(np.median(depth))
-    detected = keypoints.face[present][..., :2]
-    # Residuals in metres of the head's own picture plane, so that the ridge has one meaning.
-    residual = (detected - camera.project(neutral)) / scale
-    design = np.einsum("tij,njk->tnik", turn, dirs)[:, :, :2]
-    residual = residual - _identity(residual, design, body.action_names)
-    actions[present] = _bounded(design, residual, _ridge(body.action_names))
-    return actions
+    turn, place = rotations[:, head].astype(float), positions[:, head].astype(float)
+    actions = np.zeros((len(present), len(body.action_names)), np.float32)
+    pixels = np.full((*keypoints.face.shape[:2], 2), np.nan)
+    own = face_model(body, betas)
+    if not present.any():
+        return FaceFit(actions, turn, place, own.rest, pixels)
+    points = keypoints.face[present].astype(float)
+    depth = points[..., 2]
+    view = FaceView(
+        points[..., :2],
+        depth if np.ptp(depth) > 1e-6 else None,
+        points[..., 3],
+        turn[present],
+        place[present],
+        camera,
+    )
+    model, price = _signer(body, betas, own, view, keypoints.fps)
+    found, turns, places, falls = [], [], [], []
+    for start in range(0, len(points), _CHUNK):
+        part = view.part(slice(start, start + _CHUNK))
+        solved, part, _ = solve_actions(model, part, price)
+        found.append(solved)
+        turns.append(part.turn)
+        places.append(part.place)
+        falls.append(part.project(model, solved))
+    turn[present], place[present] = np.concatenate(turns), np.concatenate(places)
+    pixels[present] = np.concatenate(falls)
+    actions[present] = steady_gaze(np.concatenate(found), body.action_names)
+    return FaceFit(actions, turn, place, model.rest, pixels)
 
 
-def _identity(residual: np.ndarray, design: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """What this signer's resting face adds to the body's (N, 2): the median over the clip, without
-    what held actions explain of it.
-
-    In a very short clip there is no telling a face from its expression; then less is taken off.
-    """
-    frames = len(residual)
-    typical = np.median(residual, axis=0)
-    held = [names.index(name) for name in _HELD]
-    columns = design.mean(axis=0)[None, :, :, held]
-    amount = _bounded(columns, typical[None], np.full(len(held), _RIDGE))[0]
-    return (typical - columns[0] @ amount) * frames / (frames + 10)
-
-
-def _ridge(names: tuple[str, ...]) -> np.ndarray:
-    ridge = np.full(len(names), _RIDGE)
-    ridge[[names.index(name) for name in _UNSEEN]] = 10.0
-    return ridge
-
-
-def _bounded(design: np.ndarray, residual: np.ndarray, ridge: np.ndarray) -> np.ndarray:
-    """Solve every frame: design (T, N, 2, A), residual (T, N, 2), ridge (A,) -> (T, A)."""
-    frames, count, _, size = design.shape
-    matrix = design.reshape(frames, count * 2, size)
-    gram = np.swapaxes(matrix, 1, 2) @ matrix
-    power = np.trace(gram, axis1=1, axis2=2).mean() / size
-    gram = gram + np.diag(ridge * power)
-    right = (np.swapaxes(matrix, 1, 2) @ residual.reshape(frames, -1, 1))[..., 0]
-    step = 1 / np.linalg.norm(gram, ord=2, axis=(1, 2))[:, None]
-    actions = np.zeros((frames, size))
-    ahead, momentum = actions, 1.0
-    for _ in range(_STEPS):
-        gradient = (gram @ ahead[..., None])[..., 0] - right
-        following = np.clip(ahead - step * gradient, 0, 1)
-        next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = following + (momentum - 1) / next_momentum * (following - actions)
-        actions, momentum = following, next_momentum
-    return actions.astype(np.float32)
+def _signer(
+    body: Body, betas: np.ndarray, own: FaceModel, view: FaceView, fps: float
+) -> tuple[FaceModel, float]:
+    """The signer's face, and the price of actions for how noisy the points are."""
+    best: tuple[float, FaceModel, float] | None = None
+    response = detector_response(body)
+    for model in [own] if response is None else [face_model(body, betas, response), own]:
+        price = _PRICE + _PRICE_PER_MM
+        for _ in range(2):
+            signer, sample, shares = signer_face(model, view, price, fps)
+            force, _metric = pulls(signer, sample, signer.words.spell(shares))
+            size = np.linalg.norm(force, axis=-1)
+            price = _PRICE + _PRICE_PER_MM * float(np.median(size)) * 1000
+        error = float((size**2).mean())
+        if best is None or error < _EXACT * best[0]:
+            best = error, signer, price
+    assert best is not None
+    return best[1], best[2]
