@@ -12,7 +12,7 @@ import click
 
 from . import __version__
 from .errors import UserError
-from .road.options import Fitting, Look, Painting, Running, cli_options, from_cli
+from .road.options import Fitting, Look, Painting, Running, Viewing, cli_options, from_cli
 
 _out = click.option(
     "-o",
@@ -84,7 +84,7 @@ def main() -> None:
 
 @main.command(cls=_Command, name="run")
 @_clip
-@cli_options(Look, Painting, Fitting)
+@cli_options(Look, Painting, Viewing, Fitting)
 @_out
 @cli_options(Running)
 def run(clip: Path, out: Path, **values: Any) -> None:
@@ -99,6 +99,7 @@ def run(clip: Path, out: Path, **values: Any) -> None:
             from_cli(Look, values),
             from_cli(Painting, values),
             from_cli(Running, values),
+            from_cli(Viewing, values),
         )
     )
 
@@ -106,7 +107,7 @@ def run(clip: Path, out: Path, **values: Any) -> None:
 @main.command(cls=_Command, name="retarget")
 @_clip
 @_out
-@cli_options(Look, Fitting, Running)
+@cli_options(Look, Viewing, Fitting, Running)
 def retarget(clip: Path, out: Path, **values: Any) -> None:
     """From CLIP to DIR/passes: keypoints, motion, avatar, rendered passes."""
     from .road.run import run_retarget
@@ -118,13 +119,14 @@ def retarget(clip: Path, out: Path, **values: Any) -> None:
             from_cli(Fitting, values),
             from_cli(Look, values),
             from_cli(Running, values),
+            from_cli(Viewing, values),
         )
     )
 
 
 @main.command(cls=_Command, name="generate")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@cli_options(Look, Painting, Running)
+@cli_options(Look, Painting, Viewing, Running)
 def generate(folder: Path, **values: Any) -> None:
     """From DIR/motion.npz to DIR/signer.mp4: dress, paint, bring the face to life, film.
 
@@ -138,6 +140,7 @@ def generate(folder: Path, **values: Any) -> None:
             from_cli(Look, values),
             from_cli(Painting, values),
             from_cli(Running, values),
+            from_cli(Viewing, values),
         )
     )
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +24,79 @@ from ..files import write_json
 
 LOG_TAIL_LINES = 25
 LOG_FILE = "blender.log"
+
+
+def run_jobs(jobs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Run jobs side by side and give the events of all as they come. Raises as `run_job`.
+
+    When one fails, or the caller stops listening, all are ended.
+    """
+    if len(jobs) == 1:
+        yield from run_job(jobs[0])
+        return
+    events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    running = [run_job(job) for job in jobs]
+    stop = threading.Event()
+
+    def follow(job: Iterator[dict[str, Any]]) -> None:
+        try:
+            for event in job:
+                events.put(("event", event))
+                if stop.is_set():
+                    break
+        except BaseException as error:  # handed to the caller's thread
+            events.put(("error", error))
+        finally:
+            job.close()  # type: ignore[attr-defined]
+            events.put(("end", None))
+
+    threads = [threading.Thread(target=follow, args=(job,), daemon=True) for job in running]
+    for thread in threads:
+        thread.start()
+    try:
+        ended = 0
+        while ended < len(threads):
+            kind, value = events.get()
+            if kind == "error":
+                raise value
+            if kind == "event":
+                yield value
+            else:
+                ended += 1
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_workers(frames: int, processors: int | None = None, memory: int | None = None) -> int:
+    """How many Blenders share the frames of a clip: by cores, free memory (bytes) and frames.
+
+    A Blender takes some seconds to start, so each gets a few frames at least.
+    """
+    processors = processors or cores()
+    memory = _free_memory() if memory is None else memory
+    room = min(processors // CORES_EACH, memory // BYTES_EACH, frames // FRAMES_EACH)
+    return max(1, room)
+
+
+CORES_EACH = 2
+BYTES_EACH = 2 * 2**30
+FRAMES_EACH = 8
+
+
+def _free_memory() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not every system says
+        return BYTES_EACH
 
 
 def run_job(job: dict[str, Any], threads: int | None = None) -> Iterator[dict[str, Any]]:

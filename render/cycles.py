@@ -38,10 +38,21 @@ class Quality:
     bounces: int = 1
 
 
+@dataclass(frozen=True)
+class Box:
+    """A part of the picture in pixels, from the top left: columns left to right (exclusive), rows
+    top to bottom (exclusive)."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 def prepare(scene: Any, threads: int | None = None) -> None:
     """Set Cycles up once for a scene: CPU, persistent data, all layers, linear EXR out."""
+    prepare_output(scene, threads)
     scene.render.engine = "CYCLES"
-    scene.view_layers[0].name = VIEW_LAYER
     cycles = scene.cycles
     cycles.device = "CPU"
     cycles.use_adaptive_sampling = False
@@ -49,12 +60,17 @@ def prepare(scene: Any, threads: int | None = None) -> None:
     cycles.transparent_max_bounces = 6
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.sample_clamp_indirect = 4.0
+    cycles.use_light_tree = False  # a few lamps: sampling them in turn is cheaper
+
+
+def prepare_output(scene: Any, threads: int | None = None) -> None:
+    """What every engine shares: one view layer, no effects, all in linear EXR."""
+    scene.view_layers[0].name = VIEW_LAYER
     render = scene.render
     render.use_persistent_data = True
     render.use_motion_blur = False
     render.use_compositing = render.use_sequencer = False
     render.film_transparent = False
-    cycles.use_light_tree = False  # a few lamps: sampling them in turn is cheaper
     render.threads_mode = "FIXED"
     render.threads = threads or os.cpu_count() or 1
     scene.view_settings.view_transform = "Standard"
@@ -102,7 +118,7 @@ def render_data(
         All float32; all 0 on the background but depth.
     """
     with _data_settings(scene, motion):
-        raw = _render(scene, frame, scratch)
+        raw = render(scene, frame, scratch)
     depth = raw["Depth"][..., 0]
     seen = depth < FAR_AWAY_METRES
     mask = seen[..., None]
@@ -123,6 +139,12 @@ def render_data(
 
 def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> np.ndarray:
     """The picture (H, W, 3) float32, linear RGB, antialiased."""
+    set_quality(scene, quality)
+    return np.ascontiguousarray(render(scene, frame, scratch)["Combined"][..., :3])
+
+
+def set_quality(scene: Any, quality: Quality) -> None:
+    """Samples, denoising and filter of the pictures that follow."""
     cycles = scene.cycles
     cycles.samples = quality.samples
     cycles.max_bounces = cycles.diffuse_bounces = quality.bounces
@@ -135,7 +157,6 @@ def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> n
         cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
         cycles.denoising_prefilter = "FAST"
         cycles.denoising_quality = "BALANCED" if quality.smooth else "FAST"
-    return np.ascontiguousarray(_render(scene, frame, scratch)["Combined"][..., :3])
 
 
 def pin_background(picture: np.ndarray, depth: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
@@ -157,19 +178,33 @@ def pin_background(picture: np.ndarray, depth: np.ndarray, backdrop: np.ndarray)
     return np.where(near[..., None], picture, backdrop).astype(np.float32)
 
 
-def _render(scene: Any, frame: int, scratch: Path) -> dict[str, np.ndarray]:
-    """Render one frame to a multilayer EXR in `scratch`, read it, and delete it."""
+def render(scene: Any, frame: int, scratch: Path, box: Box | None = None) -> dict[str, np.ndarray]:
+    """Render one frame, or a part of its picture, and give every pass by Blender's name.
+
+    It goes through a multilayer EXR in `scratch`, which is deleted again.
+    """
     import bpy
 
     if scene.frame_current != frame:
         scene.frame_set(frame)
     path = scratch / "render.exr"
     scene.render.filepath = str(path)
+    _set_box(scene.render, box)
     bpy.ops.render.render(write_still=True)
     try:
         return _read_layers(path)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _set_box(render: Any, box: Box | None) -> None:
+    render.use_border = render.use_crop_to_border = box is not None
+    if box is not None:
+        # Blender rounds a border down to pixels: aim at the middle of the rounding.
+        width, height = render.resolution_x, render.resolution_y
+        render.border_min_x, render.border_max_x = box.left / width, (box.right + 0.01) / width
+        render.border_min_y = (height - box.bottom) / height
+        render.border_max_y = (height - box.top + 0.01) / height
 
 
 _ORDER = {"R": 0, "G": 1, "B": 2, "A": 3, "X": 0, "Y": 1, "Z": 2, "W": 3, "U": 0, "V": 1}

@@ -1,7 +1,8 @@
 """One frame's layers in one compressed multi-channel EXR, written whole or not at all.
 
-Channels are named `layer.channel`. Picture and directions are half floats, lengths and pixels are
-full floats. The file carries the hash of the job that made it, so that a later run knows its own.
+Channels are named `layer.channel`. Picture, directions and motion are half floats, lengths and
+coordinates are full floats. The file carries the hash of the job that made it, so that a later run
+knows its own.
 """
 
 from __future__ import annotations
@@ -20,27 +21,40 @@ JOB_ATTRIBUTE = "diffsign:job"
 
 @dataclass(frozen=True)
 class Layer:
-    """channels of the EXR, their storage, and what the numbers mean."""
+    """channels of the EXR, their storage, and what the numbers mean. optional: a frame may lack
+    it."""
 
     channels: tuple[str, ...]
     storage: str
     meaning: str
+    optional: bool = False
 
 
 LAYERS: dict[str, Layer] = {
     "beauty": Layer(
         ("R", "G", "B"), "half", "linear RGB (Rec. 709 primaries), antialiased, over the background"
     ),
+    "alpha": Layer(
+        ("A",), "half", "coverage of the beauty picture by the signer, 0..1", optional=True
+    ),
     "depth": Layer(("Z",), "float", "metres along the camera's z; infinite on the background"),
     "normal": Layer(
         ("X", "Y", "Z"), "half", "unit, camera space: x right, y up, z to the viewer; 0 background"
     ),
+    "normal_world": Layer(
+        ("X", "Y", "Z"),
+        "half",
+        "unit, the scene's space, the same for every camera: x right and y away from the source "
+        "camera, z up; 0 background",
+    ),
+    "position": Layer(("X", "Y", "Z"), "float", "metres in the camera's frame; 0 background"),
     "uv": Layer(("U", "V"), "float", "surface coordinates of the piece; 0 background or no uv"),
     "motion": Layer(
         ("prevX", "prevY", "nextX", "nextY"),
-        "float",
+        "half",
         "pixels, x right, y down: the point's place in the frame before minus here, then its "
-        "place in the frame after minus here; 0 background and beyond the clip's ends",
+        "place in the frame after minus here, to 1 in 2000; 0 background and beyond the clip's "
+        "ends",
     ),
     "object": Layer(("V",), "half", "object index of the piece (see objects); 0 background"),
     "part": Layer(("V",), "half", "index into parts; 0 background"),
@@ -49,31 +63,26 @@ LAYERS: dict[str, Layer] = {
 
 def write_frame(path: Path, layers: Mapping[str, np.ndarray], job: str) -> None:
     """Write every layer of LAYERS, each (H, W) or (H, W, channels), atomically."""
-    import OpenImageIO as oiio
+    import OpenEXR
 
-    names, storages, planes = [], [], []
+    channels = {}
     for name, layer in LAYERS.items():
-        values = np.asarray(layers[name], np.float32)
-        planes.append(values.reshape(*values.shape[:2], len(layer.channels)))
-        names += [f"{name}.{channel}" for channel in layer.channels]
-        storages += [layer.storage] * len(layer.channels)
-    pixels = np.ascontiguousarray(np.concatenate(planes, axis=2))
-    height, width, count = pixels.shape
-    spec = oiio.ImageSpec(width, height, count, "float")
-    spec.channelnames = tuple(names)
-    spec.channelformats = tuple(oiio.TypeDesc(storage) for storage in storages)
-    spec.attribute("compression", "zip")
-    spec.attribute(JOB_ATTRIBUTE, job)
-    with atomic_path(path) as partial:
-        target = oiio.ImageOutput.create(str(partial))
-        if not (
-            target
-            and target.open(str(partial), spec)
-            and target.write_image(pixels)
-            and target.close()
-        ):
-            detail = target.geterror() if target else oiio.geterror()
-            raise OSError(f"could not write {path}: {detail}")
+        if layer.optional and name not in layers:
+            continue
+        values = np.asarray(layers[name], _NUMBERS[layer.storage])
+        planes = values.reshape(*values.shape[:2], len(layer.channels))
+        for k, channel in enumerate(layer.channels):
+            channels[f"{name}.{channel}"] = np.ascontiguousarray(planes[..., k])
+    header = {
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        JOB_ATTRIBUTE: job,
+    }
+    with atomic_path(path) as partial, OpenEXR.File(header, channels) as file:
+        file.write(str(partial))
+
+
+_NUMBERS = {"half": np.float16, "float": np.float32}
 
 
 def read_frame(path: Path, wanted: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -88,7 +97,8 @@ def read_frame(path: Path, wanted: Iterable[str] | None = None) -> dict[str, np.
     if source is None:
         raise UserError(f"There is no readable frame at {path}; run the passes stage again.")
     channels = {name: index for index, name in enumerate(source.spec().channelnames)}
-    chosen = list(LAYERS if wanted is None else wanted)
+    stored = {name.split(".")[0] for name in channels}
+    chosen = [name for name in LAYERS if name in stored] if wanted is None else list(wanted)
     try:
         indices = [channels[f"{name}.{c}"] for name in chosen for c in LAYERS[name].channels]
     except KeyError as error:

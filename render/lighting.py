@@ -1,7 +1,8 @@
 """Light rigs as data: soft area lights and an even world, placed about the signer.
 
-Two rigs matter. PLAIN lights the beauty render, the starting point of the generator. SOFT lights
-the targets that the mini model learns from: larger lights, a rim, skin that lets light in.
+PLAIN lights the beauty render, the starting point of the generator. SOFT lights the targets that
+the mini model learns from: larger lights, a rim, skin that lets light in. The others are for
+whoever makes data: light as a variable.
 """
 
 from __future__ import annotations
@@ -70,7 +71,32 @@ SOFT = LightRig(
     glow=0.22,
 )
 
-RIGS = {"plain": PLAIN, "soft": SOFT}
+FLAT = LightRig(
+    lamps=(
+        AreaLight("left", -45, 12, 2.4, 2.4, 34),
+        AreaLight("right", 45, 12, 2.4, 2.4, 34),
+    ),
+    ambient=0.5,
+)
+"""The even light of an interpreters' studio: no shadow hides a handshape."""
+
+WINDOW = LightRig(
+    lamps=(
+        AreaLight("window", -78, 14, 2.0, 2.2, 78, (0.94, 0.97, 1.0)),
+        AreaLight("room", 60, 5, 2.6, 2.4, 10, (1.0, 0.95, 0.88)),
+    ),
+    ambient=0.2,
+)
+
+CONTRAST = LightRig(
+    lamps=(
+        AreaLight("key", -50, 42, 2.0, 0.5, 62),
+        AreaLight("rim", 150, 30, 1.8, 0.6, 30),
+    ),
+    ambient=0.07,
+)
+
+RIGS = {"plain": PLAIN, "soft": SOFT, "flat": FLAT, "window": WINDOW, "contrast": CONTRAST}
 
 
 def backdrop(rig: LightRig, background: np.ndarray, width: int, height: int) -> np.ndarray:

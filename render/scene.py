@@ -135,11 +135,17 @@ def chest_world(avatar: Avatar, joints: np.ndarray) -> np.ndarray:
 
 
 def set_lights(
-    scene: Any, rig: LightRig, aim: np.ndarray, background: np.ndarray, name: str = "lights"
+    scene: Any,
+    rig: LightRig,
+    aim: np.ndarray,
+    background: np.ndarray,
+    name: str = "lights",
+    turn: np.ndarray | None = None,
 ) -> None:
     """Put the rig's lamps about `aim` (Blender's world), moving those set before.
 
-    background: (3,) linear RGB that the camera sees behind the signer.
+    background: (3,) linear RGB that the camera sees behind the signer. turn: (3, 3), the step from
+    the camera that the rig's directions are about to the scene's own; none where None.
     """
     import bpy
 
@@ -152,11 +158,46 @@ def set_lights(
                 bpy.data.objects.new(lamp.name, bpy.data.lights.new(lamp.name, "AREA"))
             )
     for lamp, made in zip(rig.lamps, group.objects, strict=True):
-        _place_lamp(made, lamp, aim)
+        _place_lamp(made, lamp, aim, world_turn(turn))
     scene.world = _build_world(rig, background)
 
 
-def _place_lamp(made: Any, lamp: AreaLight, aim: np.ndarray) -> None:
+def world_turn(turn: np.ndarray | None) -> np.ndarray:
+    """(3, 3): a turn between two cameras' frames as one between their worlds in Blender."""
+    turn = np.eye(3) if turn is None else turn
+    return WORLD_FROM_CAMERA @ turn @ WORLD_FROM_CAMERA.T
+
+
+def set_panorama(scene: Any, path: str, turn: np.ndarray) -> None:
+    """Light the scene by an equirectangular picture alone; lamps are switched off.
+
+    turn: (3, 3), the step from the source camera, which the panorama is upright about.
+    """
+    import bpy
+    from mathutils import Matrix
+
+    for lamp in bpy.data.objects:
+        if lamp.type == "LIGHT":
+            lamp.hide_render = True
+    world = bpy.data.worlds.get("panorama") or bpy.data.worlds.new("panorama")
+    world.use_nodes = True
+    tree = world.node_tree
+    tree.nodes.clear()
+    place = tree.nodes.new("ShaderNodeTexCoord")
+    mapping = tree.nodes.new("ShaderNodeMapping")
+    mapping.inputs["Rotation"].default_value = Matrix(world_turn(turn).T.tolist()).to_euler()
+    picture = tree.nodes.new("ShaderNodeTexEnvironment")
+    picture.image = bpy.data.images.load(path, check_existing=True)
+    light = tree.nodes.new("ShaderNodeBackground")
+    output = tree.nodes.new("ShaderNodeOutputWorld")
+    tree.links.new(place.outputs["Generated"], mapping.inputs["Vector"])
+    tree.links.new(mapping.outputs["Vector"], picture.inputs["Vector"])
+    tree.links.new(picture.outputs["Color"], light.inputs["Color"])
+    tree.links.new(light.outputs["Background"], output.inputs["Surface"])
+    scene.world = world
+
+
+def _place_lamp(made: Any, lamp: AreaLight, aim: np.ndarray, turn: np.ndarray) -> None:
     from mathutils import Vector
 
     data = made.data
@@ -172,6 +213,7 @@ def _place_lamp(made: Any, lamp: AreaLight, aim: np.ndarray) -> None:
             math.sin(elevation),
         )
     )
+    away = Vector(turn @ away)
     made.location = Vector(aim) + away * lamp.distance
     made.rotation_euler = (-away).to_track_quat("-Z", "Y").to_euler()
     made.visible_camera = False

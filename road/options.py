@@ -109,6 +109,82 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Viewing:
+    """From where, before what and in which light the signing is seen."""
+
+    camera: str | None = field(
+        default=None,
+        metadata=_says(
+            "source (the fitted camera), front, three-quarter, side, close, or a camera file.",
+            metavar="CAMERA",
+        ),
+    )
+    orbit: str | None = field(
+        default=None,
+        metadata=_says(
+            "Degrees that the camera goes round the signer: to the right, and up.", metavar="AZ,EL"
+        ),
+    )
+    focal: float | None = field(
+        default=None,
+        metadata=_says("Focal length in mm, on a sensor whose longer side is 36 mm."),
+    )
+    resolution: str | None = field(
+        default=None, metadata=_says("Size of the pictures in pixels.", metavar="WxH")
+    )
+    light: str | None = field(
+        default=None, metadata=_says("plain, soft, flat, window or contrast.", metavar="LIGHT")
+    )
+    backdrop: str | None = field(
+        default=None,
+        metadata=_says(
+            "Behind the signer: green, alpha (nothing), hdri, or a picture or video.",
+            metavar="BACKDROP",
+        ),
+    )
+    hdri: Path | None = field(
+        default=None,
+        metadata=_says("A panorama (.hdr, .exr) that lights the signer.", metavar="FILE"),
+    )
+    engine: Literal["cycles", "eevee", "workbench"] = field(
+        default="cycles", metadata=_says("What renders the picture; the passes are always exact.")
+    )
+    samples: int | None = field(default=None, metadata=_says("Samples per pixel of the picture."))
+    device: Literal["auto", "cpu", "gpu"] = field(
+        default="auto", metadata=_says("Where Cycles renders; auto uses a graphics card.")
+    )
+    workers: int | None = field(
+        default=None,
+        metadata=_says("How many Blenders share the frames; by cores and memory if not given."),
+    )
+
+    def __post_init__(self) -> None:
+        self.angles()
+        self.size()
+
+    def angles(self) -> tuple[float, float]:
+        """The orbit's azimuth and elevation in degrees."""
+        if self.orbit is None:
+            return 0.0, 0.0
+        try:
+            numbers = [float(part) for part in self.orbit.split(",")]
+        except ValueError:
+            numbers = []
+        if not 1 <= len(numbers) <= 2:
+            raise UserError(f"--orbit is {self.orbit!r}: give degrees, such as 30 or 30,10.")
+        return numbers[0], numbers[1] if len(numbers) == 2 else 0.0
+
+    def size(self) -> tuple[int | None, int | None]:
+        """Width and height in pixels, None where not given."""
+        if self.resolution is None:
+            return None, None
+        sides = self.resolution.lower().split("x")
+        if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
+            raise UserError(f"--resolution is {self.resolution!r}: give it as 768x512 or 512.")
+        return int(sides[0]), int(sides[-1])
+
+
+@dataclass(frozen=True)
 class Painting:
     """How the frames are generated."""
 

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .options import Fitting, Look
+from .options import Fitting, Look, Viewing
 from .progress import Progress
 from .stages import Stage
+
+if TYPE_CHECKING:
+    from ..render.passes import PassOptions
 
 KEYPOINTS = "keypoints.pose"
 MOTION = "motion.npz"
@@ -183,23 +186,49 @@ def avatar_stage(folder: Path) -> Stage:
     )
 
 
-def passes_stage(folder: Path) -> Stage:
-    """Render depth, normals, points and the beauty picture of every frame in Blender."""
+def pass_options(viewing: Viewing) -> "PassOptions":
+    """The settings of the render that a viewing asks for."""
     from ..render.passes import PassOptions
 
-    options = PassOptions()
+    width, height = viewing.size()
+    usual = PassOptions()
+    return PassOptions(
+        width=width,
+        height=height,
+        samples=usual.samples if viewing.samples is None else viewing.samples,
+        lights=viewing.light or usual.lights,
+        camera=viewing.camera or usual.camera,
+        orbit=viewing.angles(),
+        focal=viewing.focal,
+        backdrop=viewing.backdrop,
+        hdri=None if viewing.hdri is None else str(viewing.hdri),
+        engine=viewing.engine,
+        device=viewing.device,
+        workers=viewing.workers,
+    )
+
+
+def passes_stage(folder: Path, viewing: Viewing | None = None) -> Stage:
+    """Render depth, normals, points and the beauty picture of every frame in Blender."""
+    from ..render.pass_options import option_files
+
+    options = pass_options(viewing or Viewing())
 
     def action(work: Path, progress: Progress) -> Mapping[str, Any]:
         from ..render.passes import render_passes
 
-        render_passes(folder / PERFORMANCE, folder / AVATAR, work, options, progress)
-        return {}
+        notes: list[str] = []
+        render_passes(folder / PERFORMANCE, folder / AVATAR, work, options, progress, notes.append)
+        return {"notes": notes}
 
+    settings = asdict(options)
+    for name in ("threads", "workers", "device"):  # they change the time alone
+        del settings[name]
     return Stage(
         "passes",
         action,
-        inputs=(folder / PERFORMANCE, folder / AVATAR),
-        settings=asdict(options),
+        inputs=(folder / PERFORMANCE, folder / AVATAR, *map(Path, option_files(options))),
+        settings=settings,
         code=("render/*.py",),
         folder=PASSES,
     )

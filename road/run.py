@@ -5,8 +5,9 @@ Bad input is refused before the first stage and before anything is written.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 from ..files import read_json, sha256, sweep, write_json
@@ -25,7 +26,7 @@ from .generate_stages import (
 from .library_output import logged_to
 from .lock import STATE_FOLDER, locked
 from .model import Model, find_model
-from .options import Fitting, Look, Painting, Running
+from .options import Fitting, Look, Painting, Running, Viewing
 from .progress import Reporter, make_reporter
 from .retarget_stages import (
     KEYPOINTS,
@@ -36,6 +37,7 @@ from .retarget_stages import (
     fit_stage,
     fitted_points_stage,
     keypoints_stage,
+    pass_options,
     passes_stage,
     read_motion_stage,
 )
@@ -45,6 +47,7 @@ RECORD = "signer.json"
 REPORT = "report.html"
 _LOG = "log.txt"
 _SOURCE = "source.json"
+_VIEWING = "viewing.json"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,13 @@ class Road:
 
 
 def run(
-    clip: Path, folder: Path, fitting: Fitting, look: Look, painting: Painting, running: Running
+    clip: Path,
+    folder: Path,
+    fitting: Fitting,
+    look: Look,
+    painting: Painting,
+    running: Running,
+    viewing: Viewing | None = None,
 ) -> tuple[Path, ...]:
     """Turn `clip` into `folder`/signer.mp4. Returns the paths of the results.
 
@@ -70,28 +79,41 @@ def run(
     """
     check_clip(clip)
     check_look(look)
+    viewing = viewing or Viewing()
+    check_viewing(viewing)
     model = find_model(look, painting)
     with _road(folder, running) as road:
         road.reporter.note(f"Model: {model.reason}.")
         _retarget(road, clip, fitting)
-        caption = _dress_and_render(road, look)
+        caption = _dress_and_render(road, look, viewing)
         return _generate(road, look, painting, model, caption)
 
 
 def run_retarget(
-    clip: Path, folder: Path, fitting: Fitting, look: Look, running: Running
+    clip: Path,
+    folder: Path,
+    fitting: Fitting,
+    look: Look,
+    running: Running,
+    viewing: Viewing | None = None,
 ) -> tuple[Path, ...]:
     """Turn `clip` into `folder`/passes. Returns the paths of the results. Raises as `run`."""
     check_clip(clip)
     check_look(look)
+    viewing = viewing or Viewing()
+    check_viewing(viewing)
     with _road(folder, running) as road:
         _retarget(road, clip, fitting)
-        _dress_and_render(road, look)
+        _dress_and_render(road, look, viewing)
     return (folder / MOTION, folder / PASSES / "passes.json")
 
 
 def run_generate(
-    folder: Path, look: Look, painting: Painting, running: Running
+    folder: Path,
+    look: Look,
+    painting: Painting,
+    running: Running,
+    viewing: Viewing | None = None,
 ) -> tuple[Path, ...]:
     """Dress, render and paint the motion in `folder`. Returns the results. Raises as `run`.
 
@@ -101,10 +123,13 @@ def run_generate(
     if not motion.is_file():
         raise UserError(f"{motion} is missing: run diffsign-retarget CLIP -o {folder} first.")
     check_look(look)
+    if viewing is None or viewing == Viewing():
+        viewing = _viewing_before(folder)
+    check_viewing(viewing)
     model = find_model(look, painting)
     with _road(folder, running) as road:
         road.reporter.note(f"Model: {model.reason}.")
-        caption = _dress_and_render(road, look)
+        caption = _dress_and_render(road, look, viewing)
         return _generate(road, look, painting, model, caption)
 
 
@@ -128,6 +153,33 @@ def check_look(look: Look) -> None:
         from ..render.avatar.record import Signer
 
         Signer(background=look.background)
+
+
+def check_viewing(viewing: Viewing) -> None:
+    """Refuse a camera, a backdrop or a size that cannot be used, before anything is made."""
+    from ..render.pass_options import check_options
+
+    check_options(pass_options(viewing))
+
+
+def _absolute(viewing: Viewing) -> dict[str, Any]:
+    """The viewing as JSON values, its files by their whole paths."""
+    values = asdict(viewing)
+    for name in ("camera", "backdrop", "hdri"):
+        if values[name] is not None and Path(values[name]).is_file():
+            values[name] = str(Path(values[name]).resolve())
+    return values
+
+
+def _viewing_before(folder: Path) -> Viewing:
+    """What the passes in `folder` were last seen like."""
+    note = folder / STATE_FOLDER / _VIEWING
+    if not note.is_file():
+        return Viewing()
+    values = read_json(note)
+    if values["hdri"] is not None:
+        values["hdri"] = Path(values["hdri"])
+    return Viewing(**values)
 
 
 @contextmanager
@@ -167,11 +219,14 @@ def _build_body(reporter: Reporter) -> None:
             load_body("open")
 
 
-def _dress_and_render(road: Road, look: Look) -> str:
+def _dress_and_render(road: Road, look: Look, viewing: Viewing) -> str:
     """Returns the signer's description in words."""
     road.do(dress_stage(look))
     caption = road.do(avatar_stage(road.folder)).facts["caption"]
-    road.do(passes_stage(road.folder))
+    write_json(road.folder / STATE_FOLDER / _VIEWING, _absolute(viewing))
+    rendered = road.do(passes_stage(road.folder, viewing))
+    for note in rendered.facts.get("notes", ()):
+        road.reporter.note(note)
     return caption
 
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from diffsign.errors import UserError
 from diffsign.render import passes
-from diffsign.render.blender_process import run_job
+from diffsign.render.blender_process import run_job, run_jobs
 from diffsign.render.camera import SENSOR_WIDTH_MM, blender_camera, unproject
 from diffsign.render.mannequin import mannequin, wave
 from diffsign.render.passes import PassOptions, read_pass_set, render_passes
@@ -201,7 +201,7 @@ class TestFiles:
         found = read_pass_set(rendered.folder)
         assert len(found) == FRAMES
         assert found.fps == 25
-        assert found.camera == ODD
+        assert found.camera == ODD and found.info["source_view"]
         assert found.info["objects"] == {"1": "body", "2": "head"}
         assert found.beauty_srgb(0).shape == (ODD.height, ODD.width, 3)
         assert found.conditioning("normal", 2).shape == (ODD.height, ODD.width, 3)
@@ -220,10 +220,10 @@ class TestFiles:
     def test_a_finished_set_is_not_rendered_again(
         self, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(job: dict) -> None:
-            raise AssertionError(f"Blender was started for {job['frames']}")
+        def refuse(jobs: list[dict]) -> None:
+            raise AssertionError(f"Blender was started for {jobs}")
 
-        monkeypatch.setattr(passes, "run_job", refuse)
+        monkeypatch.setattr(passes, "run_jobs", refuse)
         render_passes(rendered.motion, rendered.avatar, rendered.folder, PassOptions(samples=2))
 
     def test_only_the_missing_frame_is_rendered(
@@ -231,11 +231,11 @@ class TestFiles:
     ) -> None:
         asked: list[list[int]] = []
 
-        def listen(job: dict):  # type: ignore[no-untyped-def]
-            asked.append(job["frames"])
-            yield from run_job(job)
+        def listen(jobs: list[dict]):  # type: ignore[no-untyped-def]
+            asked.extend(job["frames"] for job in jobs)
+            yield from run_jobs(jobs)
 
-        monkeypatch.setattr(passes, "run_job", listen)
+        monkeypatch.setattr(passes, "run_jobs", listen)
         exr = rendered.folder / "frame_00002.exr"
         before = read_pass_set(rendered.folder).frame(2, "depth")["depth"]
         exr.unlink()
@@ -249,11 +249,11 @@ class TestFiles:
     ) -> None:
         asked: list[list[int]] = []
 
-        def listen(job: dict) -> list[dict]:
-            asked.append(job["frames"])
+        def listen(jobs: list[dict]) -> list[dict]:
+            asked.extend(job["frames"] for job in jobs)
             return []
 
-        monkeypatch.setattr(passes, "run_job", listen)
+        monkeypatch.setattr(passes, "run_jobs", listen)
         options = PassOptions(samples=3, first=1, count=2)
         render_passes(rendered.motion, rendered.avatar, rendered.folder, options)
         assert asked == [[1, 2]]
@@ -309,21 +309,35 @@ class TestBadInput:
         mannequin().save(tmp_path / "avatar.npz")
         own = tmp_path / "own"
         own.mkdir()
-        options = PassOptions(width=800, height=800, samples=500, background="#000000")
+        np.savez(tmp_path / "places.npz")
         job = {
-            **asdict(options),
             "job": "passes",
             "motion": str(tmp_path / "motion.npz"),
             "avatar": str(tmp_path / "avatar.npz"),
+            "places": str(tmp_path / "places.npz"),
             "out": str(tmp_path),
             "frames": [0, 1],
+            "first": 0,
             "hash": "",
+            "turn": np.eye(3).tolist(),
+            "depth_range": {"near": 1.0, "far": 3.0},
+            "samples": 5000,
+            "denoise": False,
+            "background": "#000000",
+            "backdrop": "colour",
+            "lights": "plain",
+            "maps": [],
+            "hdri": None,
+            "engine": "cycles",
+            "device": "cpu",
+            "threads": 1,
         }
         (own / "job.json").write_text(json.dumps(job))
         command = [sys.executable, "-m", "diffsign.render.worker", str(own / "job.json")]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        while not (own / "render.exr").exists() and child.poll() is None:
-            time.sleep(0.05)  # until its first data layers show that it is at work
+        assert child.stdout is not None
+        assert b"note" in child.stdout.readline()  # it is at work
+        time.sleep(0.5)
         assert child.stdin is not None
         child.stdin.close()
         assert child.wait(timeout=60) == 3
