@@ -33,6 +33,10 @@ class FakeMotion:
     betas: tuple[float, ...] = (0.0,)
     frame_count: int = FRAMES
 
+    @property
+    def camera(self):
+        return SimpleNamespace(width=SIZE, height=SIZE)
+
     def save(self, path):
         write_text(path, "motion")
 
@@ -120,6 +124,17 @@ def ran(monkeypatch):
         "retarget.keypoints.pose_file",
         write_pose=lambda path, keypoints: write_text(path, "pose"),
         read_pose=lambda path: None,
+    )
+
+    def load_motion(path, body, body_path, fps, note):
+        calls.append("read")
+        note("It names no frame rate.")
+        return FakeMotion()
+
+    fake("retarget.motion_files.load", load_motion=load_motion)
+    fake(
+        "retarget.motion_files.fitted_pose",
+        write_fitted_pose=lambda motion, body, path: write_text(path, "pose"),
     )
     fake("retarget.fit.solve", fit_clip=fit_clip, FitOptions=SimpleNamespace)
     fake("retarget.motion", Motion=FakeMotion)
@@ -224,6 +239,22 @@ def test_a_record_changed_by_hand_is_kept_and_used(ran, clip, tmp_path):
     run(clip, out)
     assert ran == ["avatar", "passes", *GENERATE]
     assert "a signer with bun hair" in (out / "report.html").read_text()
+
+
+def test_a_motion_file_stands_for_the_clip(ran, tmp_path, monkeypatch, capsys):
+    motion, out = tmp_path / "walk.npz", tmp_path / "out"
+    np.savez(motion, poses=np.zeros((FRAMES, 165)), trans=np.zeros((FRAMES, 3)))
+    drawn = iter([picture(7)] * FRAMES)
+    monkeypatch.setattr("diffsign.road.compare.draw_keypoints", lambda keypoints, height: drawn)
+    results = run(motion, out, running=Running())
+    assert ran == ["read", "dress", "avatar", "passes", *GENERATE]
+    assert "It names no frame rate." in capsys.readouterr().err
+    assert {path.name for path in results} >= {"signer.mp4", "compare.mp4", "report.html"}
+    names = [stage["name"] for stage in json.loads((out / "signer.json").read_text())["stages"]]
+    assert names[:2] == ["keypoints", "fit"]
+    ran.clear()
+    run(motion, out)
+    assert ran == []
 
 
 def test_generate_needs_a_motion(ran, tmp_path):
