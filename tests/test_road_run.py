@@ -85,7 +85,7 @@ def ran(monkeypatch):
         content = signer.to_json()
         return SimpleNamespace(save=lambda path: write_text(path, content))
 
-    def render_passes(motion, avatar, out, options=None, progress=None):
+    def render_passes(motion, avatar, out, options=None, progress=None, note=None):
         calls.append("passes")
         for name in ("beauty", "conditioning/normal", "conditioning/openpose"):
             save_pictures(Path(out) / name, 90)
@@ -115,10 +115,6 @@ def ran(monkeypatch):
     def settings(look, painting, model, caption):
         return {"prompt": look.prompt, "seed": look.seed, "model": painting.model}
 
-    @dataclass(frozen=True)
-    class PassOptions:
-        samples: int = 1
-
     fake("retarget.keypoints.source", load_keypoints=load_keypoints)
     fake(
         "retarget.keypoints.pose_file",
@@ -147,7 +143,6 @@ def ran(monkeypatch):
     fake(
         "render.passes",
         render_passes=render_passes,
-        PassOptions=PassOptions,
         read_pass_set=lambda folder: None,
     )
     fake("generate.paint", paint=paint)
@@ -241,14 +236,14 @@ def test_a_record_changed_by_hand_is_kept_and_used(ran, clip, tmp_path):
     assert "a signer with bun hair" in (out / "report.html").read_text()
 
 
-def test_a_motion_file_stands_for_the_clip(ran, tmp_path, monkeypatch, capsys):
+def test_a_motion_file_stands_for_the_clip(ran, tmp_path, monkeypatch, capfd):
     motion, out = tmp_path / "walk.npz", tmp_path / "out"
     np.savez(motion, poses=np.zeros((FRAMES, 165)), trans=np.zeros((FRAMES, 3)))
     drawn = iter([picture(7)] * FRAMES)
     monkeypatch.setattr("diffsign.road.compare.draw_keypoints", lambda keypoints, height: drawn)
     results = run(motion, out, running=Running())
     assert ran == ["read", "dress", "avatar", "passes", *GENERATE]
-    assert "It names no frame rate." in capsys.readouterr().err
+    assert "It names no frame rate." in capfd.readouterr().err
     assert {path.name for path in results} >= {"signer.mp4", "compare.mp4", "report.html"}
     names = [stage["name"] for stage in json.loads((out / "signer.json").read_text())["stages"]]
     assert names[:2] == ["keypoints", "fit"]

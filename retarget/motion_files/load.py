@@ -71,7 +71,7 @@ def load_motion(
 
     parameters = read_fields(frames, space, rate, name)
     performer = load_body(body, body_path) if body == "smplx" else load_body(body)
-    return to_motion(parameters, performer, {"file": path.name}, note)
+    return to_motion(parameters, performer, path.name, note)
 
 
 def _frames(path: Path, note: Note) -> list[Mapping[str, Any]]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from ..body.model import Body, joint_transforms, rotation_matrices, shape_body
 from ..body.skeleton import JOINT_NAMES
+from ..keypoints.people import Note
 from ..motion import ACTION_COUNT, CONFIDENCE_PARTS, Camera, Motion
 from .framing import cropped_camera, facing_view, upper_body_camera
-
-Note = Callable[[str], None]
 
 SMPLX_PELVIS = np.array([0.003, -0.351, 0.012])
 """Metres: where the neutral mean SMPL-X has its pelvis at rest, for files read without the model.
@@ -62,11 +59,11 @@ class Parameters:
     confidence: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def to_motion(parameters: Parameters, body: Body, source: dict[str, Any], note: Note) -> Motion:
+def to_motion(parameters: Parameters, body: Body, name: str, note: Note) -> Motion:
     """The motion in the camera's frame, on a body.
 
     On the open body the angles are kept and the shape is neutral, because SMPL-X's betas and
-    expressions mean nothing to it; the user's SMPL-X body takes them all.
+    expressions mean nothing to it; the user's SMPL-X body takes them all. `name` is the file's.
     """
     frames = len(parameters.poses)
     own = body.name == "smplx"
@@ -76,11 +73,11 @@ def to_motion(parameters: Parameters, body: Body, source: dict[str, Any], note: 
         betas[:used] = parameters.betas[:used]
     elif np.abs(parameters.betas).max(initial=0) > 0:
         note(
-            "Its betas are SMPL-X's, which the open body does not have: the angles are kept, the "
-            "shape is neutral."
+            f"{name}: betas are SMPL-X's, which the open body does not have; the angles are kept, "
+            "the shape is neutral."
         )
     if np.abs(parameters.expression).max(initial=0) > 0 and not own:
-        note("Its expressions are SMPL-X's and are left out; jaw and eyes are kept.")
+        note(f"{name}: expressions are SMPL-X's and are left out; jaw and eyes are kept.")
     joints = shape_body(body, betas)[1]
     pelvis = (joints[0] if own else SMPLX_PELVIS) + parameters.transl
     root = rotation_matrices(parameters.poses[:, :3].astype(np.float64))
@@ -96,7 +93,7 @@ def to_motion(parameters: Parameters, body: Body, source: dict[str, Any], note: 
         camera, shift = upper_body_camera(posed)
         place, posed = place + shift, posed + shift
     else:
-        camera = _camera(view, posed, note)
+        camera = _camera(view, posed, name, note)
     actions = np.zeros((frames, ACTION_COUNT), np.float32)
     ones = np.ones(frames, np.float32)
     return Motion(
@@ -113,13 +110,13 @@ def to_motion(parameters: Parameters, body: Body, source: dict[str, Any], note: 
         fps=parameters.fps,
         gender=parameters.gender,
         body=body.name,
-        source={"reader": parameters.kind, **source},
+        source={"reader": parameters.kind, "file": name},
     )
 
 
-def _camera(view: View, joints: np.ndarray, note: Note) -> Camera:
+def _camera(view: View, joints: np.ndarray, name: str, note: Note) -> Camera:
     if view.size is None:
-        note("It names no image size: the picture is a window about the upper body.")
+        note(f"{name} names no image size: the picture is a window about the upper body.")
         return cropped_camera(joints, view.focal)
     width, height = view.size
     x, y = view.centre or (width / 2, height / 2)
