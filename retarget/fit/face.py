@@ -113,17 +113,14 @@ def _signer(
     body: Body, betas: np.ndarray, own: FaceModel, view: FaceView, fps: float
 ) -> tuple[FaceModel, float]:
     """The signer's face, and the price of actions for how noisy the points are."""
-    best: tuple[float, FaceModel, float] | None = None
     response = detector_response(body)
-    for model in [own] if response is None else [face_model(body, betas, response), own]:
-        price = _PRICE + _PRICE_PER_MM
-        for _ in range(2):
-            signer, sample, shares = signer_face(model, view, price, fps)
-            force, _metric = pulls(signer, sample, signer.words.spell(shares))
-            size = np.linalg.norm(force, axis=-1)
-            price = _PRICE + _PRICE_PER_MM * float(np.median(size)) * 1000
-        error = float((size**2).mean())
-        if best is None or error < _EXACT * best[0]:
-            best = error, signer, price
-    assert best is not None
-    return best[1], best[2]
+    models = [own] if response is None else [face_model(body, betas, response), own]
+    tried = []
+    for model in models:
+        signer, sample, shares = signer_face(model, view, _PRICE + _PRICE_PER_MM, fps, rounds=2)
+        force, _ = pulls(signer, sample, signer.words.spell(shares))
+        size = np.linalg.norm(force, axis=-1) * 1000
+        price = _PRICE + _PRICE_PER_MM * float(np.median(size))
+        tried.append((float((size**2).mean()), price, model))
+    best = tried[0] if tried[0][0] * _EXACT <= tried[-1][0] else tried[-1]
+    return signer_face(best[2], view, best[1], fps)[0], best[1]

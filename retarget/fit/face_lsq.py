@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-SWEEPS = 60
-TOLERANCE = 1e-4
+SWEEPS = 40
+TOLERANCE = 3e-4
 
 
 def bounded_lsq(
@@ -30,23 +30,25 @@ def bounded_lsq(
     Returns:
         (T, A).
     """
-    upper = np.broadcast_to(upper, right.shape)
-    values = np.zeros_like(right) if start is None else np.minimum(start, upper)
+    # Unknowns first: what is touched together lies together.
+    limit = np.ascontiguousarray(np.broadcast_to(upper, right.shape).T)
+    values = np.zeros_like(limit) if start is None else np.minimum(start.T, limit)
     diagonal = np.maximum(np.diagonal(gram, axis1=1, axis2=2), 1e-12).T.copy()
-    columns = np.ascontiguousarray(np.moveaxis(gram, 2, 0))
-    ahead = right - price - np.einsum("tab,tb->ta", gram, values)  # minus the gradient
+    columns = np.ascontiguousarray(np.moveaxis(gram, 0, 2))
+    ahead = (right - price).T - np.matmul(gram, values.T[..., None])[..., 0].T  # minus the gradient
+    ahead = np.ascontiguousarray(ahead)
     for _ in range(sweeps):
         largest = 0.0
         for unknown, column in enumerate(columns):
-            old = values[:, unknown]
-            new = np.clip(old + ahead[:, unknown] / diagonal[unknown], 0, upper[:, unknown])
+            old = values[unknown]
+            new = np.minimum(np.maximum(old + ahead[unknown] / diagonal[unknown], 0), limit[unknown])
             change = new - old
-            size = np.abs(change).max(initial=0)
-            if size < TOLERANCE / 10:
+            size = float(np.abs(change).max(initial=0))
+            if size < TOLERANCE:
                 continue
-            largest = max(largest, float(size))
-            values[:, unknown] = new
-            ahead -= column * change[:, None]
-        if largest < TOLERANCE:
+            largest = max(largest, size)
+            values[unknown] = new
+            ahead -= column * change
+        if largest < 3 * TOLERANCE:
             break
-    return values
+    return values.T.copy()

@@ -48,10 +48,12 @@ class Words:
 
     Attributes:
         actions: (A, C) the shares of the actions in each entry. price: (C,) how rare each is.
+        against: (C, C) 1 where two entries hold opposite actions.
     """
 
     actions: np.ndarray
     price: np.ndarray
+    against: np.ndarray
 
     def spell(self, shares: np.ndarray) -> np.ndarray:
         """Actions (T, A) of shares (T, C) of the entries."""
@@ -63,6 +65,8 @@ _RARE = {
     "eyeWide": 1.5,
     "cheek": 4.0,
     "noseSneer": 2.0,
+    "jawLeft": 2.0,
+    "jawRight": 2.0,
     "mouthDimple": 2.0,
     "mouthClose": 3.0,
     "jawForward": 4.0,
@@ -71,6 +75,9 @@ _RARE = {
 """Prices beside 1: 0.5 for what is common, more for what is rare or hardly shows in the points."""
 
 _ONE_SIDE, _ONE_EYE, _PAIR = 1.0, 6.0, 1.2
+_TOGETHER = ("mouthLowerDown", "mouthUpperUp", "eyeWide", "eyeSquint", "noseSneer", "mouthStretch")
+"""What one side hardly ever does alone, and then costs twice as much."""
+
 _RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 _GAZES = (
     ("eyeLookOutLeft", "eyeLookInRight"),
@@ -78,6 +85,27 @@ _GAZES = (
     ("eyeLookUpLeft", "eyeLookUpRight"),
     ("eyeLookDownLeft", "eyeLookDownRight"),
 )
+
+
+_OPPOSITES = (
+    ("jawLeft", "jawRight"),
+    ("mouthLeft", "mouthRight"),
+    ("mouthPucker", "mouthStretchLeft"),
+    ("mouthPucker", "mouthStretchRight"),
+    *(
+        (first + side, second + side)
+        for side in ("Left", "Right")
+        for first, second in (
+            ("eyeBlink", "eyeWide"),
+            ("eyeSquint", "eyeWide"),
+            ("mouthSmile", "mouthFrown"),
+            ("browDown", "browOuterUp"),
+            ("eyeLookUp", "eyeLookDown"),
+            ("eyeLookIn", "eyeLookOut"),
+        )
+    ),
+)
+"""Muscles that pull against each other; where two words fit, one is said."""
 
 
 def _price(name: str) -> float:
@@ -90,7 +118,8 @@ def words(names: tuple[str, ...]) -> Words:
     """The dictionary over the actions of the given names."""
     entries: list[tuple[tuple[str, ...], float]] = []
     for name in names:
-        entries.append(((name,), _price(name) * (_ONE_EYE if "eyeLook" in name else _ONE_SIDE)))
+        alone = 2.0 if name.startswith(_TOGETHER) else _ONE_EYE if "eyeLook" in name else _ONE_SIDE
+        entries.append(((name,), _price(name) * alone))
         other = name.replace("Left", "Right")
         if name.endswith("Left") and other in names and name not in ("jawLeft", "mouthLeft"):
             if "eyeLook" not in name:
@@ -100,7 +129,12 @@ def words(names: tuple[str, ...]) -> Words:
     actions = np.zeros((len(names), len(entries)))
     for column, (members, _) in enumerate(entries):
         actions[[names.index(member) for member in members], column] = 1
-    return Words(actions, np.array([price for _, price in entries]))
+    opposite = np.zeros((len(names), len(names)))
+    for first, second in _OPPOSITES:
+        pair = names.index(first), names.index(second)
+        opposite[pair] = opposite[pair[::-1]] = 1
+    against = actions.T @ opposite @ actions
+    return Words(actions, np.array([price for _, price in entries]), np.minimum(against, 1))
 
 
 @dataclass(frozen=True)
@@ -111,6 +145,7 @@ class FaceModel:
         rest: (N, 3) the resting face. moves: (N, 3, A) what each action adds at 1.
         weights: (N,) how much each point counts; their mean is 1.
         names: of the actions. words: what faces do with them.
+        eye_spread: metres by which irises at rest may lie elsewhere in the eye than here.
     """
 
     rest: np.ndarray
@@ -118,9 +153,15 @@ class FaceModel:
     weights: np.ndarray
     names: tuple[str, ...]
     words: Words
+    eye_spread: float
 
     def column(self, name: str) -> int:
         return self.names.index(name)
+
+    def shown(self, actions: np.ndarray) -> np.ndarray:
+        """Points (T, N, 3) with actions (T, A)."""
+        moved = actions @ self.moves.reshape(-1, len(self.names)).T
+        return self.rest + moved.reshape(len(actions), -1, 3)
 
     def with_rest(self, rest: np.ndarray) -> FaceModel:
         return replace(self, rest=rest)
@@ -132,6 +173,9 @@ class FaceModel:
         turn = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).reshape(-1, 3, 3)
         shift = np.broadcast_to(np.eye(3), (len(x), 3, 3)) * one[:, None, None]
         return np.concatenate([turn, shift], -1)
+
+
+_OWN_EYES, _SIGNERS_EYES = 0.0003, 0.001
 
 
 def face_model(
@@ -150,10 +194,11 @@ def face_model(
     head = body.J_regressor[INDEX["head"]] @ vertices
     rest = np.einsum("nk,nkd->nd", shares, vertices[ids]) - head
     moves = np.einsum("nk,nkda->nda", shares, body.actiondirs[ids])
+    spread = _OWN_EYES if response is None else _SIGNERS_EYES
     if response is not None:
         rest, moves = rest + response[0], response[1]
     names = body.action_names
-    return FaceModel(rest, moves.astype(float), _weights(rest), names, words(names))
+    return FaceModel(rest, moves.astype(float), _weights(rest), names, words(names), spread)
 
 
 def _weights(rest: np.ndarray) -> np.ndarray:

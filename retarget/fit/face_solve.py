@@ -23,6 +23,9 @@ _DEPTH_WEIGHT = 0.004
 _RIGID_RIDGE = 1e-4
 _RIDGE = 0.004
 STEPS = 4
+_FIGHT = 0.5
+"""Price of two opposite actions at once, beside their own effects."""
+
 _SAID, _LAST_PRICE = 0.03, 0.15
 
 
@@ -51,7 +54,7 @@ class FaceView:
 
     def project(self, model: FaceModel, actions: np.ndarray) -> np.ndarray:
         """Pixels (T, N, 2) of a face with actions (T, A)."""
-        local = model.rest + np.einsum("nda,ta->tnd", model.moves, actions)
+        local = model.shown(actions)
         return self.camera.project(local @ np.swapaxes(self.turn, 1, 2) + self.place[:, None])
 
     def moved(self, turn: np.ndarray, place: np.ndarray) -> FaceView:
@@ -61,7 +64,7 @@ class FaceView:
 def pulls(model: FaceModel, view: FaceView, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What the detected points pull at: forces (T, N, 3) in the head's frame, metres, not yet
     weighted by the model's weights, and the metric (T, 3, 3) by which a move answers them."""
-    local = model.rest + np.einsum("nda,ta->tnd", model.moves, actions)
+    local = model.shown(actions)
     points = local @ np.swapaxes(view.turn, 1, 2) + view.place[:, None]
     depth = points[..., 2:]
     focal = np.array([view.camera.fx, view.camera.fy])
@@ -104,12 +107,14 @@ def solve_actions(
     moves = model.moves @ words.actions
     design = np.concatenate([moves, model.rigid()], -1)
     weighted = design * model.weights[:, None, None]
-    kernel = np.einsum("nja,nkb->jkab", weighted, design).reshape(9, -1)
+    kernel = np.stack([a.T @ b for a in np.moveaxis(weighted, 1, 0) for b in np.moveaxis(design, 1, 0)])
+    kernel = kernel.reshape(9, -1)
     effect = np.sqrt(np.einsum("nda,nda->a", weighted[:, :, :size], moves))
     noise = np.sqrt(model.weights.sum()) * 1e-3
     effect = np.maximum(effect, noise)
     ridge = _RIDGE * effect**2
     cost = price * words.price * noise * effect
+    fight = _FIGHT * words.against * np.outer(effect, effect)
     rigid_ridge = _RIGID_RIDGE * model.weights.sum() * np.diag([0.01, 0.01, 0.01, 1, 1, 1])
     allowed: np.ndarray | float = 1.0
     for step_index in range(steps):
@@ -125,10 +130,11 @@ def solve_actions(
         head, cross = gram[:, size:, size:] + rigid_ridge, gram[:, :size, size:]
         answer = np.linalg.solve(head, np.swapaxes(cross, 1, 2))
         own = gram[:, :size, :size] - cross @ answer + np.diag(ridge)
-        target = right[:, :size] - np.einsum("tra,tr->ta", answer, right[:, size:])
-        target = target + np.einsum("tab,tb->ta", own, shares) - ridge * shares
+        target = right[:, :size] - (right[:, None, size:] @ answer)[:, 0]
+        target = target + (own @ shares[..., None])[..., 0] - ridge * shares
+        own = own + fight
         new = bounded_lsq(own, target, cost, shares, allowed)
-        left = right[:, size:] - np.einsum("tar,ta->tr", cross, new - shares)
+        left = right[:, size:] - ((new - shares)[:, None] @ cross)[:, 0]
         step = np.linalg.solve(head, left[..., None])[..., 0]
         turn = view.turn @ Rotation.from_rotvec(step[:, :3]).as_matrix()
         place = view.place + np.einsum("tij,tj->ti", view.turn, step[:, 3:])
