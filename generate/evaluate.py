@@ -56,7 +56,7 @@ def evaluate(
     passes = attempt("passes", lambda: _passes(folder))
     if source is not None:
         figures["reprojection"] = attempt("reprojection", lambda: _reprojection(folder, source))
-        if generated is not None:
+        if generated is not None and attempt("source", lambda: _same_view(passes)):
             figures |= _against_source(source, generated)
     if passes is not None:
         figures |= _from_pictures(folder, passes, appearance, attempt, progress)
@@ -97,6 +97,13 @@ def _reprojection(folder: Path, source: "Keypoints") -> dict[str, float | None]:
     if motion.frame_count != source.frame_count:
         raise Unavailable("the motion and the keypoints have different numbers of frames")
     return reprojection_error(projected_points(motion), source)
+
+
+def _same_view(passes: "PassSet | None") -> bool:
+    """True, or Unavailable where the signer is filmed by another camera than the source's."""
+    if passes is not None and not passes.info.get("source_view", True):
+        raise Unavailable("the signer is seen by another camera than the source")
+    return True
 
 
 def _against_source(source: "Keypoints", generated: "Keypoints") -> dict[str, Any]:

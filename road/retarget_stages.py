@@ -10,7 +10,7 @@ from .progress import Progress
 from .stages import Stage
 
 if TYPE_CHECKING:
-    from ..render.passes import PassOptions
+    from ..render.pass_options import PassOptions
 
 KEYPOINTS = "keypoints.pose"
 MOTION = "motion.npz"
@@ -188,7 +188,7 @@ def avatar_stage(folder: Path) -> Stage:
 
 def pass_options(viewing: Viewing) -> "PassOptions":
     """The settings of the render that a viewing asks for."""
-    from ..render.passes import PassOptions
+    from ..render.pass_options import PassOptions
 
     width, height = viewing.size()
     usual = PassOptions()

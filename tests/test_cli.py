@@ -11,7 +11,7 @@ from PIL import Image
 
 from diffsign import cli
 from diffsign.errors import UserError
-from diffsign.road.options import Fitting, Look, Painting, Running, from_cli
+from diffsign.road.options import Fitting, Look, Painting, Running, Viewing, from_cli
 from diffsign.video import write_video
 
 
@@ -172,7 +172,8 @@ def test_options_reach_their_records(monkeypatch, clip, tmp_path, appearance):
     with pytest.raises(SystemExit):
         options = (
             f"-o {tmp_path} --appearance {appearance} --prompt human --seed 9 --model mini "
-            "--strength 0.3 --enhance off --fov 40 --background #aabbcc -q --force"
+            "--strength 0.3 --enhance off --fov 40 --background #aabbcc -q --force "
+            "--camera side --orbit 10,-5 --resolution 640x360"
         )
         cli.main(["run", str(clip), *options.split()])
     assert given == [
@@ -182,12 +183,13 @@ def test_options_reach_their_records(monkeypatch, clip, tmp_path, appearance):
         Look(appearance, "human", "#aabbcc", 9),
         Painting(model="mini", strength=0.3, enhance="off"),
         Running(quiet=True, force=True),
+        Viewing(camera="side", orbit="10,-5", resolution="640x360"),
     ]
 
 
 def test_defaults_of_the_command_line_are_those_of_the_records():
     values = cli.run.make_context("run", ["clip.mp4", "-o", "out"]).params
-    for record in (Fitting, Look, Painting, Running):
+    for record in (Fitting, Look, Painting, Viewing, Running):
         assert from_cli(record, values) == record()
 
 
