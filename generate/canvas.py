@@ -62,6 +62,20 @@ def to_frame(canvas: Canvas, image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
+def latent_of_pixel(canvas: Canvas, latents: tuple[int, int]) -> np.ndarray:
+    """For every pixel of the frame, (H,W) int, the number of the latent pixel that it falls into.
+
+    Args:
+        latents: height and width of the working image's latents.
+    """
+    index = []
+    for axis in (1, 0):
+        centres = (np.arange(canvas.frame[axis]) + 0.5) * canvas.scaled[axis] / canvas.frame[axis]
+        size = canvas.working[axis] / latents[1 - axis]
+        index.append(((centres + canvas.offset[axis]) / size).astype(np.int64))
+    return index[0][:, None] * latents[1] + index[1]
+
+
 def squared(image: Image.Image) -> Image.Image:
     """An appearance image as a square, padded in the mean colour of its border.
 

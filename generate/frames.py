@@ -16,22 +16,34 @@ from PIL import Image, PngImagePlugin
 
 from ..errors import UserError
 from ..files import atomic_path
+from .surface_noise import patch_size, patches
 
 _CHUNK = "diffsign-key"
 
 
-class _Size(Protocol):
+class _Camera(Protocol):
     @property
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def fx(self) -> float: ...
+
+
+class _DepthRange(Protocol):
+    @property
+    def near(self) -> float: ...
+    @property
+    def far(self) -> float: ...
 
 
 class Passes(Protocol):
     """What painting needs of a pass set (`render.pass_set.PassSet`); images (H,W,3) uint8 sRGB."""
 
     @property
-    def camera(self) -> _Size: ...
+    def camera(self) -> _Camera: ...
+    @property
+    def depth_range(self) -> _DepthRange: ...
     def __len__(self) -> int: ...
     def beauty_srgb(self, index: int, /) -> np.ndarray: ...
     def conditioning(self, name: str, index: int, /) -> np.ndarray: ...
@@ -40,19 +52,25 @@ class Passes(Protocol):
 
 @dataclass(frozen=True)
 class FrameInputs:
-    """The images of one frame, each (H,W,3) uint8; conditioning by kind; and where the signer is,
-    (H,W) bool, None where nobody asks."""
+    """The images of one frame, each (H,W,3) uint8; conditioning by kind; and, None where nobody
+    asks, where the signer is, (H,W) bool, and the surface patches that the pixels see, (H,W) uint64
+    (see `surface_noise`)."""
 
     beauty: np.ndarray
     conditioning: dict[str, np.ndarray]
     signer: np.ndarray | None = None
+    patches: np.ndarray | None = None
 
 
 def read_inputs(
-    passes: Passes, frame: int, kinds: Sequence[str], outline: bool = False
+    passes: Passes,
+    frame: int,
+    kinds: Sequence[str],
+    outline: bool = False,
+    surface: bool = False,
 ) -> FrameInputs:
     """A frame's beauty render and its conditioning images of `kinds`; with `outline` also where
-    the signer is.
+    the signer is, with `surface` the patches of its surface.
 
     Raises:
         UserError: an image is missing, broken or not of the pass set's size.
@@ -61,6 +79,7 @@ def read_inputs(
         passes.beauty_srgb(frame),
         {kind: passes.conditioning(kind, frame) for kind in kinds},
         passes.frame(frame, "object")["object"] > 0 if outline else None,
+        _patches(passes, frame) if surface else None,
     )
     shape = (passes.camera.height, passes.camera.width, 3)
     for name, image in (("beauty", inputs.beauty), *inputs.conditioning.items()):
@@ -72,6 +91,13 @@ def read_inputs(
     return inputs
 
 
+def _patches(passes: Passes, frame: int) -> np.ndarray:
+    layers = passes.frame(frame, "rest", "object")
+    depths = passes.depth_range
+    size = patch_size((depths.near * depths.far) ** 0.5, passes.camera.fx)
+    return patches(layers["rest"], layers["object"], size)
+
+
 def frame_path(folder: Path, frame: int) -> Path:
     """Where frame number `frame` lies."""
     return folder / f"{frame:05d}.png"
@@ -80,8 +106,9 @@ def frame_path(folder: Path, frame: int) -> Path:
 def frame_key(settings: dict[str, Any], inputs: FrameInputs) -> str:
     """One hash of all that determines a frame beside its number: JSON-able settings, its images."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for image in (inputs.beauty, *inputs.conditioning.values()):
-        digest.update(image.tobytes())
+    for image in (inputs.beauty, *inputs.conditioning.values(), inputs.patches):
+        if image is not None:
+            digest.update(image.tobytes())
     return digest.hexdigest()
 
 

@@ -93,7 +93,7 @@ def paint(
     }
     kinds = tuple(net.kind for net in checkpoint.controlnets)
     count = _Count(len(passes), progress)
-    jobs = _unpainted(passes, kinds, made_by, settings.keep_background, out_dir, count)
+    jobs = _unpainted(passes, kinds, made_by, settings, out_dir, count)
     used: dict[str, Any] = {}
     first = next(jobs, None)
     if first is not None:  # else no model need be loaded
@@ -153,13 +153,14 @@ def _unpainted(
     passes: Passes,
     kinds: tuple[str, ...],
     made_by: dict[str, Any],
-    outline: bool,
+    settings: Settings,
     out_dir: Path,
     count: _Count,
 ) -> Iterator[_Job]:
     """The frames that are not there yet, read one after another; counts those that are."""
     for frame in range(len(passes)):
-        inputs = read_inputs(passes, frame, kinds, outline)
+        surface = settings.noise == "surface"
+        inputs = read_inputs(passes, frame, kinds, settings.keep_background, surface)
         key = frame_key(made_by, inputs)
         if is_painted(frame_path(out_dir, frame), key):
             count.add(1)

@@ -10,7 +10,7 @@ import torch
 from ..errors import UserError
 from . import detail, noise
 from .backdrop import keep_background
-from .canvas import Canvas, squared, to_frame, to_working
+from .canvas import Canvas, latent_of_pixel, squared, to_frame, to_working
 from .frames import FrameInputs
 from .loading import Generator
 from .options import Settings
@@ -86,7 +86,14 @@ def paint_frames(
     beauty = _tensor(canvas, [item.beauty for item in inputs])
     render = pipeline.encode_images(beauty)
     shape = (render.shape[1], render.shape[2], render.shape[3])
-    start = noise.clip_noise(settings.noise, settings.seed, frames, shape)
+    start = noise.clip_noise(
+        settings.noise,
+        settings.seed,
+        frames,
+        shape,
+        [item.patches for item in inputs],
+        latent_of_pixel(canvas, shape[1:]),
+    )
     latents = start_latents(
         scheduler, settings.strength, render, torch.from_numpy(start).to(render)
     )

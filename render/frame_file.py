@@ -49,6 +49,12 @@ LAYERS: dict[str, Layer] = {
     ),
     "position": Layer(("X", "Y", "Z"), "float", "metres in the camera's frame; 0 background"),
     "uv": Layer(("U", "V"), "float", "surface coordinates of the piece; 0 background or no uv"),
+    "rest": Layer(
+        ("X", "Y", "Z"),
+        "float",
+        "metres in the rest pose: names the point seen; 0 background",
+        optional=True,
+    ),
     "motion": Layer(
         ("prevX", "prevY", "nextX", "nextY"),
         "half",

@@ -78,7 +78,7 @@ class PassSet:
         """The wanted layers of a frame (all where none is named).
 
         beauty (H,W,3) linear; depth (H,W) metres, inf on the background; normal (H,W,3) camera
-        space; uv (H,W,2); motion (H,W,4) pixels; object and part (H,W) int32. `position` (H,W,3),
+        space; uv (H,W,2); rest (H,W,3) metres in the rest pose; motion (H,W,4) pixels; object and part (H,W) int32. `position` (H,W,3),
         metres in the camera's frame, is made from depth when it is wanted by name.
         """
         layers = [name for name in wanted if name != "position"]

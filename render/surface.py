@@ -39,6 +39,7 @@ class Surface:
             objects.append(np.full(count, piece.object_index))
             materials.append(piece.face_material[solid])
         self.faces = np.concatenate(faces)
+        self._rest = np.asarray(avatar.vertices, np.float32)
         self._uv = np.concatenate(uvs).astype(np.float32).reshape(-1, 2)
         self._object = np.concatenate(objects).astype(np.float32)
         self._part = part[np.concatenate(materials)].astype(np.float32)
@@ -72,6 +73,7 @@ class Surface:
             "normal_world": normal @ self.world_from_camera.T,
             "position": _rays(here, self.camera) * hits.depth[:, None],
             "uv": _blend(self._uv, 3 * hits.face[:, None] + np.arange(3), hits.weights),
+            "rest": _blend(self._rest, self.faces[hits.face], hits.weights),
             "motion": motion,
             "object": self._object[hits.face],
             "part": self._part[hits.face],

@@ -16,7 +16,7 @@ from PIL import Image
 from diffsign.errors import UserError
 from diffsign.generate import noise, sampling
 from diffsign.generate.blank import SD15_CHANNELS, write_blank
-from diffsign.generate.canvas import plan_canvas, squared, to_frame, to_working
+from diffsign.generate.canvas import latent_of_pixel, plan_canvas, squared, to_frame, to_working
 from diffsign.generate.checkpoints import SD15, Defaults, folder_checkpoint
 from diffsign.generate.detail import kept_share
 from diffsign.generate.frames import frame_path, read_inputs
@@ -25,6 +25,7 @@ from diffsign.generate.options import PaintOptions, resolve_settings
 from diffsign.generate.paint import paint
 from diffsign.generate.prompts import compose_prompt
 from diffsign.generate.schedule import make_scheduler, start_latents, timesteps
+from diffsign.render.conditioning import DepthRange
 
 KINDS = ("depth", "normal", "openpose")
 OPTIONS = PaintOptions(size=64, steps=2, seed=3, strength=0.7, guidance=3.0)
@@ -36,6 +37,7 @@ BLUE = Image.new("RGB", (60, 40), (30, 30, 200))
 class FakeCamera:
     width: int
     height: int
+    fx: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,14 @@ class FakePasses:
     def frame(self, index: int, *wanted: str) -> dict[str, np.ndarray]:
         signer = np.zeros((self.camera.height, self.camera.width), np.int32)
         signer[16:48, 16:48] = 1
-        return {"object": signer}
+        rows, columns = np.indices(signer.shape)
+        shift = 8 * index  # the signer moves to the right
+        rest = np.stack([columns - shift, rows, 0 * rows], axis=-1) * 0.01
+        return {"object": signer, "rest": rest}
+
+    @property
+    def depth_range(self) -> DepthRange:
+        return DepthRange(1.0, 1.0)
 
     def _read(self, kind: str, index: int) -> np.ndarray:
         with Image.open(self.folder / kind / f"{index:05d}.png") as image:
@@ -348,7 +357,22 @@ def test_fixed_noise_is_one_for_the_clip_and_fresh_noise_is_not(
     assert _difference(fresh[0], fresh[1]) > 0.5
 
 
-@pytest.mark.parametrize("kind", noise.KINDS)
+def test_surface_noise_moves_with_the_signer_whatever_the_batch(
+    passes: FakePasses, generator: Generator, tmp_path: Path
+) -> None:
+    canvas = plan_canvas(64, 64, 64, generator.multiple)
+    of_pixel = latent_of_pixel(canvas, (8, 8))
+    seen = [read_inputs(passes, frame, (), surface=True).patches for frame in range(3)]
+    here = noise.clip_noise("surface", 7, range(3), (4, 8, 8), seen, of_pixel)
+    # The signer stands on latent pixels 2 to 5 of each row and moves by one in each frame.
+    np.testing.assert_allclose(here[1, :, 2:6, 3:6], here[0, :, 2:6, 2:5], atol=1e-6)
+    np.testing.assert_allclose(here[1, :, :2], here[0, :, :2], atol=1e-6)
+    one = _paint(generator, passes, tmp_path / "one", noise="surface", batch=1)
+    three = _paint(generator, passes, tmp_path / "three", noise="surface", batch=3)
+    assert _difference(one, three) < 0.5
+
+
+@pytest.mark.parametrize("kind", ["fixed", "fresh"])
 def test_noise_is_gaussian_and_depends_on_seed_and_frame_only(kind: str) -> None:
     whole = noise.clip_noise(kind, 7, range(4), (4, 48, 48))
     assert whole.dtype == np.float32
