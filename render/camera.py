@@ -8,9 +8,11 @@ becomes a lens, a shift and, where fx and fy differ, a pixel aspect.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from ..retarget.motion import Camera
@@ -54,6 +56,36 @@ def blender_camera(camera: Camera) -> BlenderCamera:
         aspect_y=tall if tall >= 1 else 1.0,
         width=camera.width,
         height=camera.height,
+    )
+
+
+def scene_camera(scene: Any) -> Camera:
+    """The pinhole of a Blender scene's own camera, in the frame that stands.
+
+    Raises:
+        UserError: the scene has no camera, or none with a perspective.
+    """
+    from ..retarget.motion import Camera
+
+    if scene.camera is None or scene.camera.type != "CAMERA":
+        raise UserError("The scene has no camera: add one, and make it the scene's camera.")
+    data, render = scene.camera.data, scene.render
+    if data.type != "PERSP":
+        raise UserError(f"The camera {scene.camera.name!r} has no perspective: set its type to it.")
+    width = render.resolution_x * render.resolution_percentage // 100
+    height = render.resolution_y * render.resolution_percentage // 100
+    tall = render.pixel_aspect_y / render.pixel_aspect_x
+    upright = data.sensor_fit == "VERTICAL" or (data.sensor_fit == "AUTO" and width < height * tall)
+    sensor = data.sensor_height if data.sensor_fit == "VERTICAL" else data.sensor_width
+    side = height * tall if upright else width
+    fx = data.lens / sensor * side
+    return Camera(
+        fx=fx,
+        fy=fx / tall,
+        cx=width / 2 - data.shift_x * side,
+        cy=height / 2 + data.shift_y * side / tall,
+        width=width,
+        height=height,
     )
 
 

@@ -18,13 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from .camera import VIEW_FROM_WORLD, WORLD_FROM_CAMERA
-
 CENTRE_FILTER_PIXELS = 0.01
 PICTURE_FILTER_PIXELS = 1.3
 FAR_AWAY_METRES = 1e9
 EDGE_PIXELS = 3
-VIEW_LAYER = "ViewLayer"
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,8 @@ def prepare(scene: Any, threads: int | None = None) -> None:
 
 def prepare_output(scene: Any, threads: int | None = None) -> None:
     """What every engine shares: one view layer, no effects, all in linear EXR."""
-    scene.view_layers[0].name = VIEW_LAYER
     render = scene.render
+    render.use_multiview = False
     render.use_persistent_data = True
     render.use_motion_blur = False
     render.use_compositing = render.use_sequencer = False
@@ -106,26 +103,30 @@ def _data_settings(scene: Any, motion: bool) -> Iterator[None]:
 def render_data(
     scene: Any, frame: int, scratch: Path, motion: bool = True
 ) -> dict[str, np.ndarray]:
-    """The data layers of one frame, in the conventions of `pass_set`.
+    """The data layers of one frame through the scene's camera, in the conventions of `pass_set`.
 
     Motion takes evaluating the neighbouring frames too; without it that layer is left out.
 
     Returns:
         depth (H,W) metres along the camera's z, inf on the background; normal (H,W,3) camera
-        space, x right, y up, z to the viewer; position (H,W,3) metres in the camera's frame;
-        uv (H,W,2); motion (H,W,4) pixels, x right, y down: where the point was in the frame
-        before minus where it is, then where it will be minus where it is; object and part (H,W).
-        All float32; all 0 on the background but depth.
+        space, x right, y up, z to the viewer; normal_world (H,W,3) of the scene; position
+        (H,W,3) metres in the camera's frame; uv (H,W,2); motion (H,W,4) pixels, x right, y down:
+        where the point was in the frame before minus where it is, then where it will be minus
+        where it is; object and part (H,W). All float32; all 0 on the background but depth.
     """
     with _data_settings(scene, motion):
         raw = render(scene, frame, scratch)
+    turn, place = camera_pose(scene)
     depth = raw["Depth"][..., 0]
     seen = depth < FAR_AWAY_METRES
     mask = seen[..., None]
     layers = {
         "depth": np.where(seen, depth, np.inf).astype(np.float32),
-        "normal": np.where(mask, raw["Normal"] @ VIEW_FROM_WORLD.T, 0).astype(np.float32),
-        "position": np.where(mask, raw["Position"] @ WORLD_FROM_CAMERA, 0).astype(np.float32),
+        "normal": np.where(mask, raw["Normal"] @ turn, 0).astype(np.float32),
+        "normal_world": np.where(mask, raw["Normal"], 0).astype(np.float32),
+        "position": np.where(mask, (raw["Position"] - place) @ turn * _CAMERA_FROM_VIEW, 0).astype(
+            np.float32
+        ),
         "uv": np.where(mask, raw["UV"][..., :2], 0).astype(np.float32),
         "object": np.where(seen, raw["IndexOB"][..., 0], 0).astype(np.float32),
         "part": np.where(seen, raw["IndexMA"][..., 0], 0).astype(np.float32),
@@ -135,6 +136,20 @@ def render_data(
         vector = raw["Vector"] * [1, -1, -1, 1]
         layers["motion"] = np.where(mask, vector, 0).astype(np.float32)
     return layers
+
+
+_CAMERA_FROM_VIEW = np.array([1.0, -1.0, -1.0])
+
+
+def camera_pose(scene: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(3, 3) the axes of the scene's camera (x right, y up, z to the viewer) as columns in the
+    world, and its place (3,), both in the frame that stands."""
+    import bpy
+
+    found = scene.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world
+    matrix = np.array(found)
+    axes = matrix[:3, :3]
+    return axes / np.linalg.norm(axes, axis=0), matrix[:3, 3]
 
 
 def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> np.ndarray:
@@ -192,7 +207,7 @@ def render(scene: Any, frame: int, scratch: Path, box: Box | None = None) -> dic
     _set_box(scene.render, box)
     bpy.ops.render.render(write_still=True)
     try:
-        return _read_layers(path)
+        return _read_layers(path, scene.view_layers[0].name)
     finally:
         path.unlink(missing_ok=True)
 
@@ -201,7 +216,8 @@ def _set_box(render: Any, box: Box | None) -> None:
     render.use_border = render.use_crop_to_border = box is not None
     if box is not None:
         # Blender rounds a border down to pixels: aim at the middle of the rounding.
-        width, height = render.resolution_x, render.resolution_y
+        width = render.resolution_x * render.resolution_percentage // 100
+        height = render.resolution_y * render.resolution_percentage // 100
         render.border_min_x, render.border_max_x = box.left / width, (box.right + 0.01) / width
         render.border_min_y = (height - box.bottom) / height
         render.border_max_y = (height - box.top + 0.01) / height
@@ -210,8 +226,8 @@ def _set_box(render: Any, box: Box | None) -> None:
 _ORDER = {"R": 0, "G": 1, "B": 2, "A": 3, "X": 0, "Y": 1, "Z": 2, "W": 3, "U": 0, "V": 1}
 
 
-def _read_layers(path: Path) -> dict[str, np.ndarray]:
-    """Every pass of a multilayer EXR by Blender's name, (H, W, channels) float32."""
+def _read_layers(path: Path, view_layer: str) -> dict[str, np.ndarray]:
+    """A view layer's passes in a multilayer EXR by Blender's name, (H, W, channels) float32."""
     import OpenImageIO as oiio
 
     source = oiio.ImageInput.open(str(path))
@@ -224,8 +240,8 @@ def _read_layers(path: Path) -> dict[str, np.ndarray]:
         raise RuntimeError(f"Blender's picture cannot be read: {source.geterror()}")
     grouped: dict[str, list[tuple[int, int]]] = {}
     for channel, name in enumerate(names):
-        layer, part, letter = name.split(".")
-        if layer == VIEW_LAYER:
+        layer, part, letter = name.rsplit(".", 2)
+        if layer == view_layer:
             place = 2 if part == "UV" and letter == "A" else _ORDER[letter.upper()]
             grouped.setdefault(part, []).append((place, channel))
     return {part: pixels[..., [c for _, c in sorted(found)]] for part, found in grouped.items()}
