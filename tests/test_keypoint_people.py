@@ -1,18 +1,22 @@
 """Several people in one source: who is who, who is taken, and what the user is told."""
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from diffsign.errors import UserError
 from diffsign.retarget.keypoints.people import follow, one_person
 from diffsign.retarget.keypoints.pose_file import read_pose, write_pose
 from diffsign.retarget.keypoints.record import Keypoints, missing
 from diffsign.retarget.keypoints.source import load_keypoints
+from diffsign.retarget.keypoints.video_people import blanked, strip_of
+from diffsign.video import probe, read_frames, write_video
 
 
 def person(x: float, size: float = 200.0, confidence: float = 0.9) -> dict[str, np.ndarray]:
@@ -131,3 +135,49 @@ def test_openpose_of_two(tmp_path: Path) -> None:
     load_keypoints(tmp_path, note=notes.append)
     told = " ".join(notes)
     assert "2 people" in told and "--fps" in told and "--image-size" in told
+
+
+# --- videos --------------------------------------------------------------------------------------
+
+
+def two_signers(path: Path, count: int = 14) -> None:
+    """The sample clip twice: a smaller copy on the left."""
+    clip_path = Path(__file__).parents[1] / "assets" / "sample.mp4"
+    frames = []
+    for frame in islice(read_frames(clip_path), 40, 40 + count):
+        small = np.full_like(frame, 90)
+        small[152:, 76:436] = np.asarray(Image.fromarray(frame).resize((360, 360)))
+        frames.append(np.concatenate([small, frame], axis=1))
+    write_video(path, frames, 25)
+
+
+def test_a_video_of_two(tmp_path: Path) -> None:
+    two_signers(tmp_path / "two.mp4")
+    found = {}
+    for person in (None, 1, 2):
+        notes: list[str] = []
+        keypoints = load_keypoints(tmp_path / "two.mp4", person=person, note=notes.append)
+        found[person] = keypoints.body[:, 11:13, 0].mean()
+        assert "2 people" in notes[0] and keypoints.seen("right_hand").all()
+        widths = keypoints.body[:, 11, 0] - keypoints.body[:, 12, 0]
+        assert np.ptp(widths) < 30, "the same person throughout"
+    assert found[1] < 300 and found[2] > 700 and found[None] == pytest.approx(found[2], abs=1)
+    with pytest.raises(UserError, match="--person 3"):
+        load_keypoints(tmp_path / "two.mp4", person=3)
+
+
+def test_a_video_of_one_is_left_alone(tmp_path: Path) -> None:
+    clip_path = Path(__file__).parents[1] / "assets" / "sample.mp4"
+    write_video(tmp_path / "one.mp4", islice(read_frames(clip_path), 30, 36), 25)
+    notes: list[str] = []
+    assert strip_of(probe(tmp_path / "one.mp4"), None, notes.append) is None and not notes
+    with pytest.raises(UserError, match="one person"):
+        load_keypoints(tmp_path / "one.mp4", person=2)
+
+
+def test_outside_the_strip_is_grey() -> None:
+    frames = [np.full((4, 10, 3), 200, np.uint8)] * 2
+    strip = np.array([[0.0, 10.0], [3.2, 7.5]])
+    whole, part = blanked(iter(frames), strip)
+    assert (whole == 200).all()
+    assert (part[:, 3:8] == 200).all() and (part[:, :3] == 128).all() and (part[:, 8:] == 128).all()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from .people import Note, silent
 from .quiet import quiet_native_stderr
 from .record import Keypoints, missing, require_signer
 from .smoothing import smooth
+from .video_people import blanked, strip_of
 
 Progress = Callable[[int, int], None]
 
@@ -46,13 +47,16 @@ def detect(
     Args:
         clip: a video file; a clip of one frame is allowed.
         progress: called as progress(done, total) after each frame.
-        person: which of several people; Holistic follows one, so only 1 will do.
+        person: which of several people, from the left, from 1; by default the largest. The others
+            are blanked out (`video_people`).
         note: told who was taken of several.
 
     Raises:
-        UserError: the video cannot be read, or (nearly) no frame shows a person.
+        UserError: the video cannot be read, or (nearly) no frame shows a person, or not
+            that person.
     """
     info = probe(clip)
+    strip = strip_of(info, person, note)
     parts = missing(info.frame_count)
     half = info.frame_count // 2
     spans = [(0, info.frame_count)]
@@ -60,7 +64,7 @@ def detect(
         spans = [(0, half), (half, info.frame_count)]
     counter = _Counter(info.frame_count, progress)
     with ThreadPoolExecutor(len(spans)) as pool:
-        halves = [pool.submit(_track, clip, span, parts, counter) for span in spans]
+        halves = [pool.submit(_track, clip, span, strip, parts, counter) for span in spans]
         try:
             for done in halves:
                 done.result()
@@ -93,13 +97,19 @@ class _Counter:
 
 
 def _track(
-    clip: str | Path, span: tuple[int, int], parts: dict[str, np.ndarray], counter: _Counter
+    clip: str | Path,
+    span: tuple[int, int],
+    strip: np.ndarray | None,
+    parts: dict[str, np.ndarray],
+    counter: _Counter,
 ) -> None:
     """Fill the frames [start, stop) of the parts, after some frames to find the signer in."""
     start, stop = span
     first = max(start - _WARM_UP, 0)
     with _Tracker() as tracker:
-        frames = itertools.islice(read_frames(clip), first, stop)
+        frames: Iterator[np.ndarray] = itertools.islice(read_frames(clip), first, stop)
+        if strip is not None:
+            frames = blanked(frames, strip[first:stop])
         for index, frame in enumerate(frames, first):
             if counter.stopped:
                 return

@@ -63,26 +63,25 @@ def follow(frames: Sequence[Sequence[Person]]) -> list[list[int | None]]:
     return sorted(kept, key=lambda track: _place(frames, track))
 
 
-def one_person(
+def chosen_track(
     frames: Sequence[Sequence[Person]], person: int | None, name: str, note: Note = silent
-) -> dict[str, np.ndarray]:
-    """The parts (T, N, 4) of one person: number `person` from the left, or else the largest.
+) -> tuple[list[list[int | None]], int | None]:
+    """The tracks of everybody, and which is number `person` from the left, or else the largest.
 
     Largest is whose size, summed over the frames in which they are seen, is greatest. Where there
-    is a choice, `note` is told how many people there are and who was taken.
+    is a choice, `note` is told how many people there are and who was taken. None: nobody is seen.
 
     Raises:
         UserError: there is no such person.
     """
     tracks = follow(frames)
-    parts = missing(len(frames))
     if person is not None and not 1 <= person <= max(len(tracks), 1):
         raise UserError(
             f"--person {person} is not in {name}, which shows {_people(len(tracks))}: count them "
             "from the left of the picture, from 1."
         )
     if not tracks:
-        return parts
+        return [], None
     largest = int(np.argmax([_weight(frames, track) for track in tracks]))
     chosen = largest if person is None else person - 1
     if len(tracks) > 1:
@@ -92,7 +91,16 @@ def one_person(
             f"{name} shows {_people(len(tracks))}: number {chosen + 1} from the left is taken, "
             f"{why}{how}."
         )
-    for index, number in enumerate(tracks[chosen]):
+    return tracks, chosen
+
+
+def one_person(
+    frames: Sequence[Sequence[Person]], person: int | None, name: str, note: Note = silent
+) -> dict[str, np.ndarray]:
+    """The parts (T, N, 4) of the person whom `chosen_track` chooses; nothing where nobody is."""
+    tracks, chosen = chosen_track(frames, person, name, note)
+    parts = missing(len(frames))
+    for index, number in enumerate(tracks[chosen] if chosen is not None else ()):
         if number is not None:
             for part, rows in frames[index][number].items():
                 parts[part][index] = rows
