@@ -9,6 +9,8 @@ its flexion axis, then into the source finger's direction; feet stand level.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..body.skeleton import INDEX, JOINT_NAMES
@@ -29,7 +31,8 @@ class Points:
     def __init__(self, skeleton: Skeleton, rig_map: RigMap) -> None:
         self.up = np.asarray(skeleton.up, float)
         self.heads = {
-            joint: skeleton.heads[skeleton.index(bones[0])] for joint, bones in rig_map.bones.items()
+            joint: skeleton.heads[skeleton.index(bones[0])]
+            for joint, bones in rig_map.bones.items()
         }
         self.tips = _tips(skeleton, rig_map)
 
@@ -237,7 +240,10 @@ def _thumb(
         return
     turn, start = hand, 1
     if rig.has(f"{thumb}2", f"{thumb}3"):
-        bends = [(p.bone(f"{thumb}1", f"{thumb}2"), p.bone(f"{thumb}2", f"{thumb}3")) for p in (model, rig)]
+        bends = [
+            (p.bone(f"{thumb}1", f"{thumb}2"), p.bone(f"{thumb}2", f"{thumb}3"))
+            for p in (model, rig)
+        ]
         if min(_angle(*bend) for bend in bends) > BENT_DEGREES:
             turn = frame(*bends[0]) @ frame(*bends[1]).T
             found[f"{thumb}1"], start = turn, 2
@@ -282,9 +288,11 @@ def _tips(skeleton: Skeleton, rig_map: RigMap) -> dict[str, np.ndarray]:
     tips, guesses, offs = {}, {}, []
     for side in _SIDES:
         for finger in ("thumb", *FINGERS):
-            names = [f"{side}_{finger}{k}" for k in (1, 2, 3) if f"{side}_{finger}{k}" in rig_map.bones]
+            names = [
+                f"{side}_{finger}{k}" for k in (1, 2, 3) if f"{side}_{finger}{k}" in rig_map.bones
+            ]
             bones = [skeleton.index(rig_map.bones[name][-1]) for name in names]
-            for bone, after in zip(bones, bones[1:], strict=False):
+            for bone, after in pairwise(bones):
                 ends = skeleton.tails[bone] - skeleton.heads[bone]
                 next_one = skeleton.heads[after] - skeleton.heads[bone]
                 if np.isfinite(ends).all():
@@ -292,7 +300,10 @@ def _tips(skeleton: Skeleton, rig_map: RigMap) -> dict[str, np.ndarray]:
             if not bones:
                 continue
             last, below = bones[-1], children.get(bones[-1], [])
-            if len(below) == 1 and np.linalg.norm(skeleton.heads[below[0]] - skeleton.heads[last]) > 0:
+            if (
+                len(below) == 1
+                and np.linalg.norm(skeleton.heads[below[0]] - skeleton.heads[last]) > 0
+            ):
                 tips[names[-1]] = skeleton.heads[below[0]]
             elif np.isfinite(skeleton.tails[last]).all():
                 guesses[names[-1]] = skeleton.tails[last]

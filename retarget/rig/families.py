@@ -63,7 +63,9 @@ def _fingers(pattern: str, words: tuple[str, ...], parts: tuple[str, ...]) -> di
 
 def _prefixed(table: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {
-        joint: " ".join("|".join(prefix + name for name in group.split("|")) for group in names.split())
+        joint: " ".join(
+            "|".join(prefix + name for name in group.split("|")) for group in names.split()
+        )
         for joint, names in table.items()
     }
 
@@ -312,7 +314,9 @@ _VROID = Family(
     },
     {part: "J_Bip_{0}_" + word for part, word in _VRM_PARTS.items()}
     | {"eye": "J_Adj_{0}_FaceEye", "foot": "J_Bip_{0}_ToeBase"}
-    | _fingers("J_Bip_{0}_FINGERPART", ("Thumb", "Index", "Middle", "Ring", "Little"), ("1", "2", "3")),
+    | _fingers(
+        "J_Bip_{0}_FINGERPART", ("Thumb", "Index", "Middle", "Ring", "Little"), ("1", "2", "3")
+    ),
     {"left": ("L",), "right": ("R",)},
 )
 

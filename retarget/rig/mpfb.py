@@ -44,12 +44,12 @@ def mpfb_skeleton(name: str, vertices: np.ndarray | None = None) -> Skeleton:
     bones = bones.get("bones", bones)
     names = tuple(bones)
     parents = tuple(names.index(b["parent"]) if b["parent"] else -1 for b in bones.values())
-    ends = [
+    heads, tails = (
         np.array([_place(bone[end], points, groups) for bone in bones.values()])
         for end in ("head", "tail")
-    ]
+    )
     rolls = np.array([bone["roll"] for bone in bones.values()])
-    return Skeleton.from_edit_bones(names, parents, *ends, rolls)
+    return Skeleton.from_edit_bones(names, parents, heads, tails, rolls)
 
 
 def mpfb_weights(name: str, skeleton: Skeleton) -> np.ndarray:
@@ -72,7 +72,9 @@ def _place(end: dict, points: np.ndarray, groups: dict) -> np.ndarray:
     if end["strategy"] == "CUBE":
         return points[groups[end["cube_name"]]].mean(axis=0)
     if end["strategy"] in ("VERTEX", "MEAN"):
-        return points[np.atleast_1d(end.get("vertex_indices", end.get("vertex_index")))].mean(axis=0)
+        return points[np.atleast_1d(end.get("vertex_indices", end.get("vertex_index")))].mean(
+            axis=0
+        )
     return np.array(end["default_position"], float)
 
 

@@ -71,10 +71,10 @@ def match(skeleton: Skeleton, family: Family) -> RigMap | None:
         # Outer joints choose first: a chest that stands for two joints goes to the upper one.
         for joint in sorted(table, key=lambda joint: INDEX[joint], reverse=True):
             names = [find(option, joint) for option in table[joint]]
-            bones = tuple(dict.fromkeys(n for n in names if n and n not in claimed))
-            if bones:
-                found[joint] = bones
-                claimed.update(bones)
+            free = tuple(dict.fromkeys(n for n in names if n and n not in claimed))
+            if free:
+                found[joint] = free
+                claimed.update(free)
         tables.append({joint: found[joint] for joint in JOINT_NAMES if joint in found})
     bones, twists = tables
     _give_chest_its_vertebrae(skeleton, bones)

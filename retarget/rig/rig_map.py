@@ -22,7 +22,9 @@ CORE = (
     "right_wrist",
 )
 TWISTED = tuple(
-    f"{side}_{joint}" for joint in ("shoulder", "elbow", "hip", "knee") for side in ("left", "right")
+    f"{side}_{joint}"
+    for joint in ("shoulder", "elbow", "hip", "knee")
+    for side in ("left", "right")
 )
 
 

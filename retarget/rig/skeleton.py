@@ -134,7 +134,7 @@ def bone_rotations(directions: np.ndarray, rolls: np.ndarray) -> np.ndarray:
 
 
 def rest_skeleton(motion: Motion) -> Skeleton:
-    """The T-pose of a motion's own body: 55 bones named as SMPL-X, y up, z forward, rest rotations 1.
+    """The T-pose of a motion's own body: 55 bones named as SMPL-X, y up, z forward, unrotated.
 
     The rest joints are read back from the joints and poses of the motion, so no body is needed.
     """

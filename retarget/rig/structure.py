@@ -238,7 +238,7 @@ def _leg(tree: _Tree, way: list[int]) -> dict[str, list[int]]:
 
 
 def _hand(tree: _Tree, hand: int) -> dict[str, list[int]]:
-    """Fingers in order: the thumb begins and ends nearest to the wrist, the others follow across."""
+    """Fingers in order: the thumb stays nearest to the wrist, the others follow across."""
     chains = tree.fingers(hand)
     wrist = tree.heads[hand]
     reach = [float(np.linalg.norm(tree.heads[[c[0], c[-1]]] - wrist, axis=1).sum()) for c in chains]

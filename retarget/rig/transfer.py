@@ -167,18 +167,26 @@ def _goals(
         helpers = [target.index(name) for name in rig_map.twists.get(joint, ())]
         shares += [_along(target, rig_map, joint, bone) for bone in helpers]
         twist = None
-        if options.share_twist and any(shares):
+        if options.share_twist and any(shares) and _far(joint) in rig_map.bones:
             twist = _limb_twist(joints, joint, source)
         for bone, share in zip(bones + helpers, shares, strict=True):
             turned = turn
             if twist is not None and share:
-                turned = turn @ _about(twist[0], share * twist[1])
+                # About the piece itself, so that what follows stays where it is.
+                axis = turns[joint] @ _piece(target, rig_map, joint, bone)
+                turned = turn @ _about(axis, share * twist)
             goals[bone] = turned @ (turns[joint] @ target.rotations[bone])
     return goals
 
 
 def _part(joint: str) -> str:
     return joint.split("_")[-1]
+
+
+def _far(joint: str) -> str:
+    """The joint at the far end of a limb's piece."""
+    side, part = joint.split("_")
+    return f"{side}_{_LIMBS[part]}"
 
 
 def _chain_shares(joint: str, count: int) -> list[float]:
@@ -196,27 +204,33 @@ def _chain_shares(joint: str, count: int) -> list[float]:
 
 def _along(target: Skeleton, rig_map: RigMap, joint: str, bone: int) -> float:
     """The share of a bone beside the limb, by where along the limb it stands."""
-    side, part = joint.split("_")
-    far = rig_map.bones.get(f"{side}_{_LIMBS[part]}")
+    far = rig_map.bones.get(_far(joint))
     if far is None:
         return 0.0
     start = target.heads[target.index(rig_map.bones[joint][0])]
     limb = target.heads[target.index(far[0])] - start
     place = float(np.clip((target.heads[bone] - start) @ limb / (limb @ limb), 0, 1))
-    return place if part in _OUTWARD else place - 1
+    return place if _part(joint) in _OUTWARD else place - 1
 
 
-def _limb_twist(joints: np.ndarray, joint: str, source: Skeleton) -> tuple[np.ndarray, np.ndarray]:
-    """A limb's axis (3,) at rest, and the twist (T,) in radians about it that is to be shared."""
-    side, part = joint.split("_")
-    far = f"{side}_{_LIMBS[part]}"
+def _piece(target: Skeleton, rig_map: RigMap, joint: str, bone: int) -> np.ndarray:
+    """The direction (3,) of a limb's piece at rest: to the next piece or to the limb's end."""
+    chain = [target.index(name) for name in rig_map.bones[joint]]
+    ends = [*chain, target.index(rig_map.bones[_far(joint)][0])]
+    at = ends.index(bone) if bone in chain else 0
+    end = ends[at + 1] if bone in chain else ends[-1]
+    return unit(target.heads[end] - target.heads[ends[at]])
+
+
+def _limb_twist(joints: np.ndarray, joint: str, source: Skeleton) -> np.ndarray:
+    """The twist (T,) in radians about a limb that is to be shared."""
+    far = _far(joint)
     axis = unit(source.heads[INDEX[far]] - source.heads[INDEX[joint]])
-    index = INDEX[far] if part in _OUTWARD else INDEX[joint]
+    index = INDEX[far] if _part(joint) in _OUTWARD else INDEX[joint]
     local = transposed(joints[:, PARENTS[index]]) @ joints[:, index]
     quaternions = quaternions_of(local)
     half = np.arctan2(quaternions[:, 1:] @ axis, quaternions[:, 0])
-    angle = 2 * half
-    return axis, np.unwrap((angle + np.pi) % (2 * np.pi) - np.pi)
+    return np.unwrap((2 * half + np.pi) % (2 * np.pi) - np.pi)
 
 
 def _about(axis: np.ndarray, angles: np.ndarray) -> np.ndarray:
@@ -269,7 +283,9 @@ def _pose(
         heads[:, bone] = target.heads[bone]
         if parent >= 0:
             carried = rotations[:, parent] @ target.rotations[parent].T
-            heads[:, bone] = heads[:, parent] + carried @ (target.heads[bone] - target.heads[parent])
+            heads[:, bone] = heads[:, parent] + carried @ (
+                target.heads[bone] - target.heads[parent]
+            )
         rest = carried @ target.rotations[bone]
         rotations[:, bone] = goals.get(bone, rest)
         place = None
