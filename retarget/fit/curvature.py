@@ -18,6 +18,7 @@ from .jacobian import Layout, motions_of, rows
 from .limits import over_limits
 from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, robust_scale
 from .points import BODY, BOTH_HANDS, FACE
+from .prior_curvature import PRIOR_CURVATURES
 from .state import State
 
 
@@ -208,5 +209,6 @@ CURVATURES: Mapping[str, Callable[[System, float], None]] = {
     "shape": _shape,
     "smooth": _smooth,
     "turn": _turn,
+    **PRIOR_CURVATURES,
 }
 """By the name of the cost: adds weight times its curvature."""

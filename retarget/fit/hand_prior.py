@@ -52,5 +52,11 @@ def finger_chain(chains: FingerChains, rotvecs: torch.Tensor) -> torch.Tensor:
     flexion = (fingers * chains.axes[..., 2]).sum(-1)
     spread = (fingers[:, :, 0] * chains.axes[:, 0, :, 1]).sum(-1)
     loose = flexion[..., 2] - LAST_TO_MIDDLE * flexion[..., 1]
-    bent = (flexion[..., 0].detach().abs() / _TIGHT).clamp(max=1) ** 2
-    return (loose**2 + bent * spread**2).sum() / len(rotvecs)
+    return (loose**2 + tightness(chains, rotvecs) * spread**2).sum() / len(rotvecs)
+
+
+def tightness(chains: FingerChains, rotvecs: torch.Tensor) -> torch.Tensor:
+    """(T, 8) 0..1: how tight the knuckles' side ligaments are; taken as given, no gradient."""
+    with torch.no_grad():
+        knuckles = (rotvecs[:, chains.joints[:, 0]] * chains.axes[:, 0, :, 2]).sum(-1)
+        return (knuckles.abs() / _TIGHT).clamp(max=1) ** 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 
@@ -16,6 +17,8 @@ class FitOptions:
         body_path: the SMPL-X file or folder where body is 'smplx'.
         fov: vertical field of view in degrees; None takes :data:`DEFAULT_FOV`.
         sign_priors: use what is known of signs: equal handshapes, handshapes that hold.
+        sign_priors_file: a JSON file that says where they act (:mod:`.sign_file`); there it
+            overrides what is found in the keypoints.
         without: names of costs that are switched off, to see what they are for.
     """
 
@@ -23,6 +26,7 @@ class FitOptions:
     body_path: str | None = None
     fov: float | None = None
     sign_priors: bool = True
+    sign_priors_file: Path | None = None
     without: tuple[str, ...] = ()
 
 
@@ -63,13 +67,15 @@ STAGES: tuple[Stage, ...] = (
     _stage(
         6, 1.5,
         body=1.0, hands=1.0, face=1.0, depth=20.0, hand_depth=1.0, limits=4.0, rest=0.05,
-        shape=0.7, smooth=20.0, turn=0.5,
+        shape=0.7, smooth=20.0, turn=0.5, penetration=1.0, finger_chain=3.0,
+        equal_hands=20.0, held_hands=100.0,
     ),
     # Sharpen.
     _stage(
         6, 1.0,
         body=1.0, hands=1.5, face=1.0, depth=15.0, hand_depth=0.5, limits=4.0, rest=0.03,
-        shape=0.5, smooth=20.0, turn=0.5,
+        shape=0.5, smooth=20.0, turn=0.5, penetration=1.0, finger_chain=3.0,
+        equal_hands=20.0, held_hands=100.0,
     ),
 )  # fmt: skip
 

@@ -18,6 +18,12 @@ from ..body.capsules import Capsules, capsule_gaps, pose_capsules
 FLESH = 0.002
 """Metres by which two parts may press into each other: touching skin yields."""
 
+PALM_FLESH = 0.01
+"""The same of fingertips in their own palm, which hollows as the hand closes; capsules do not."""
+
+STRIDE = 2
+"""Frames from one that is looked at to the next."""
+
 
 @dataclass(frozen=True)
 class Collider:
@@ -102,7 +108,12 @@ def collider(capsules: Capsules, joint_rest: np.ndarray, joint_dirs: np.ndarray)
     posed = pose_capsules(capsules, joint_rest, *rest)
     gaps = capsule_gaps(posed, capsules.radius, pairs[:, 0], pairs[:, 1])[0]
     free = np.full((len(capsules), len(capsules)), np.inf)
-    free[pairs[:, 0], pairs[:, 1]] = FLESH + np.maximum(-gaps, 0)
+    own_palm = [
+        "palm" in capsules.names[b] and _kind(capsules.names[a]) == _kind(capsules.names[b])
+        for a, b in pairs
+    ]
+    soft = np.where(own_palm, PALM_FLESH, FLESH)
+    free[pairs[:, 0], pairs[:, 1]] = soft + np.maximum(-gaps, 0)
     movers = np.unique(pairs[:, 0])
 
     def tensor(values: np.ndarray) -> torch.Tensor:
@@ -119,27 +130,65 @@ def collider(capsules: Capsules, joint_rest: np.ndarray, joint_dirs: np.ndarray)
     )
 
 
+@dataclass(frozen=True)
+class Overlaps:
+    """K pairs of capsules that overlap: the frame of each, the two joints, the two places of the
+    axes nearest to each other as (K, 3) from those joints unturned, and how near these may come."""
+
+    frame: torch.Tensor
+    joints: tuple[torch.Tensor, torch.Tensor]
+    offsets: tuple[torch.Tensor, torch.Tensor]
+    allowed: torch.Tensor
+
+
+def overlaps(
+    hit: Collider, rotations: torch.Tensor, positions: torch.Tensor, betas: torch.Tensor
+) -> Overlaps:
+    """The watched pairs that overlap more than they may; no gradient.
+
+    Args:
+        rotations: (T, 55, 3, 3) global. positions: (T, 55, 3). betas: (B,).
+    """
+    with torch.no_grad():
+        ends = hit.offsets + hit.offset_dirs @ betas
+        radius = (hit.radius + hit.radius_dirs @ betas).clamp_min(1e-3)
+        start, end = _ends(ends, hit.joint, rotations, positions)
+        frame, first, second, share_a, share_b, allowed = _deep(hit, start, end, radius)
+        return Overlaps(
+            frame,
+            (hit.joint[first], hit.joint[second]),
+            (
+                torch.lerp(ends[0, first], ends[1, first], share_a[:, None]),
+                torch.lerp(ends[0, second], ends[1, second], share_b[:, None]),
+            ),
+            allowed,
+        )
+
+
+def places(
+    found: Overlaps, rotations: torch.Tensor, positions: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The two nearest places (K, 3) of every overlap, differentiable as points on their joints."""
+    turns, origins = rotations.flatten(0, 1), positions.flatten(0, 1)
+    posed = []
+    for joint, offset in zip(found.joints, found.offsets, strict=True):
+        flat = found.frame * rotations.shape[1] + joint
+        posed.append((turns[flat] @ offset[..., None])[..., 0] + origins[flat])
+    return posed[0], posed[1]
+
+
 def depths(
     hit: Collider, rotations: torch.Tensor, positions: torch.Tensor, betas: torch.Tensor
 ) -> torch.Tensor:
     """Metres (K,) by which pairs of capsules overlap more than they may, over all frames.
 
-    The shape is taken as given: nobody gets thinner because their hands are placed wrongly.
-
-    Args:
-        rotations: (T, 55, 3, 3) global. positions: (T, 55, 3). betas: (B,).
+    The shape is taken as given: nobody gets thinner because their hands are placed wrongly. The
+    nearest places slide along the axes, to no first-order effect (envelope theorem), so the
+    gradient needs only the two points, each riding on its joint.
     """
-    betas = betas.detach()
-    offsets = hit.offsets + hit.offset_dirs @ betas
-    radius = (hit.radius + hit.radius_dirs @ betas).clamp_min(1e-3)
-    with torch.no_grad():
-        start, end = _ends(offsets, hit.joint, rotations, positions)
-        frame, first, second, share_a, share_b, allowed = _overlaps(hit, start, end, radius)
-    # The nearest places slide along the axes, to no first-order effect (envelope theorem), so the
-    # gradient needs only the two points, each riding on its joint.
-    a = _carried(offsets, hit.joint, rotations, positions, frame, first, share_a)
-    b = _carried(offsets, hit.joint, rotations, positions, frame, second, share_b)
-    return torch.relu(allowed - torch.sqrt(((a - b) ** 2).sum(-1) + 1e-12))
+    found = overlaps(hit, rotations, positions, betas)
+    a, b = places(found, rotations, positions)
+    return torch.relu(found.allowed - torch.sqrt(((a - b) ** 2).sum(-1) + 1e-12))
 
 
 def penetration(
@@ -150,7 +199,7 @@ def penetration(
     Every second frame is looked at: nothing passes through a hand between two frames in which it
     does not.
     """
-    rotations, positions = rotations[::2], positions[::2]
+    rotations, positions = rotations[::STRIDE], positions[::STRIDE]
     return ((100 * depths(hit, rotations, positions, betas)) ** 2).sum() / len(positions)
 
 
@@ -163,23 +212,7 @@ def _ends(
     return posed[..., 0], posed[..., 1]
 
 
-def _carried(
-    offsets: torch.Tensor,
-    joint: torch.Tensor,
-    rotations: torch.Tensor,
-    positions: torch.Tensor,
-    frame: torch.Tensor,
-    rows: torch.Tensor,
-    share: torch.Tensor,
-) -> torch.Tensor:
-    """Posed places (K, 3) at a share (K,) of the axes of capsules (K,), each in its frame (K,)."""
-    place = torch.lerp(offsets[0, rows], offsets[1, rows], share[:, None])
-    flat = frame * rotations.shape[1] + joint[rows]
-    turned = rotations.flatten(0, 1)[flat] @ place[..., None]
-    return turned[..., 0] + positions.flatten(0, 1)[flat]
-
-
-def _overlaps(
+def _deep(
     hit: Collider, start: torch.Tensor, end: torch.Tensor, radius: torch.Tensor
 ) -> tuple[torch.Tensor, ...]:
     """What overlaps: frame, two capsules, where along both axes, and how near these may come."""

@@ -18,11 +18,14 @@ import torch
 from ..body.skeleton import LEFT_HAND, RIGHT_HAND
 from .costs import geman_mcclure
 
-_MIRROR = torch.tensor([1.0, -1.0, -1.0])
+MIRROR = torch.tensor([1.0, -1.0, -1.0])
 """Takes a right joint's rotation vector to the left one's: mirrored in the plane x = 0."""
 
-_LETS_GO = 0.6
+LETS_GO = 0.6
 """Radians beyond which a finger joint that differs is taken to mean it."""
+
+STEP_LETS_GO = 0.25
+"""Radians in one frame beyond which a finger joint is taken to have left the hold."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +54,27 @@ def equal_hands(priors: SignPriors, rotvecs: torch.Tensor) -> torch.Tensor:
     """Robust squared radians between the finger joints of both hands (T, 55, 3), mirrored."""
     frames = priors.equal.nonzero()[:, 0]
     hands = rotvecs[frames]
-    apart = hands[:, LEFT_HAND] - hands[:, RIGHT_HAND] * _MIRROR
-    cost = geman_mcclure((apart**2).sum(-1), _LETS_GO).sum(-1)
+    apart = hands[:, LEFT_HAND] - hands[:, RIGHT_HAND] * MIRROR
+    cost = geman_mcclure((apart**2).sum(-1), LETS_GO).sum(-1)
     return (cost * priors.equal[frames]).sum() / len(rotvecs)
 
 
+def held_links(priors: SignPriors) -> torch.Tensor:
+    """(T - 1, 2) bool: whether each hand's handshape goes on from one frame to the next."""
+    held = priors.held
+    return (held[1:] == held[:-1]) & (held[1:] >= 0)
+
+
 def held_hands(priors: SignPriors, rotvecs: torch.Tensor) -> torch.Tensor:
-    """Robust squared radians of finger joints (T, 55, 3) from their mean over the hold."""
+    """Robust squared radians by which finger joints (T, 55, 3) turn from frame to frame in holds.
+
+    A chain of equal frames averages the noise of all, and lets go where one change is too much.
+    """
     total = rotvecs.new_zeros(())
+    links = held_links(priors)
     for column, joints in enumerate((LEFT_HAND, RIGHT_HAND)):
-        frames = (priors.held[:, column] >= 0).nonzero()[:, 0]
-        if not len(frames):
-            continue
-        _, hold = priors.held[frames, column].unique(return_inverse=True)
-        fingers = rotvecs[frames][:, joints]
-        with torch.no_grad():
-            # To first order the mean is where it is whatever one frame does.
-            count = torch.bincount(hold).to(fingers)[:, None, None]
-            mean = fingers.new_zeros(len(count), *fingers.shape[1:]).index_add(0, hold, fingers)
-            mean = (mean / count)[hold]
-        total = total + geman_mcclure(((fingers - mean) ** 2).sum(-1), _LETS_GO).sum()
+        frames = links[:, column].nonzero()[:, 0]
+        hands = rotvecs[:, joints]
+        step = hands[frames + 1] - hands[frames]
+        total = total + geman_mcclure((step**2).sum(-1), STEP_LETS_GO).sum()
     return total / len(rotvecs)

@@ -28,7 +28,7 @@ from .objective import build_problem
 from .options import BETAS_USED, FitOptions
 from .points import RiggedPoints, rigged_points
 from .priors import priors_of
-from .sign_priors import no_sign_priors
+from .sign_spans import sign_priors_of
 from .state import Parameters, start
 from .targets import body_seen, targets_of, without_body_gaps
 from .windows import Progress, solve
@@ -60,7 +60,7 @@ def fit_clip(
     camera = camera_for(keypoints, options.fov)
     filled = without_body_gaps(keypoints, seen)
     parameters = start(filled, camera, points)
-    priors = priors_of(body, points, no_sign_priors(len(filled.body)))
+    priors = priors_of(body, points, sign_priors_of(keypoints, options))
     problem = build_problem(targets_of(filled), points, camera, priors)
     with _one_thread():
         parameters = solve(problem, parameters, options, progress)
