@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -32,6 +32,7 @@ def middle(keypoints: np.ndarray) -> float:
     return float(np.median(keypoints[..., 0]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.permutations([0, 1, 2]), min_size=2, max_size=12))
 def test_the_order_in_a_frame_does_not_matter(orders: list[list[int]]) -> None:
     places = [100, 400, 700]
