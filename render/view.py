@@ -177,7 +177,7 @@ def read_camera(path: str | Path) -> View | PlacedCamera:
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         return _by_matrix(found) if "from_source" in found else _by_place(found)
-    except (TypeError, KeyError, ValueError, OSError):
+    except (TypeError, KeyError, ValueError, AttributeError, OSError):
         raise UserError(
             f"{path} is no camera: it needs camera, width, height and from_source as in "
             "passes.json, or azimuth, elevation, distance and focal."
