@@ -26,7 +26,6 @@ import numpy as np
 from ..errors import UserError
 from ..files import read_json
 from ..retarget.motion import Camera
-from .camera import unproject
 from .conditioning import DepthRange, FrameSource, draw
 from .frame_file import read_frame
 
@@ -75,22 +74,11 @@ class PassSet:
             return {name: data[name] for name in data.files}
 
     def frame(self, index: int, *wanted: str) -> dict[str, np.ndarray]:
-        """The wanted layers of a frame (all where none is named).
+        """The wanted layers of a frame (all where none is named): see `frame_file.LAYERS`.
 
-        beauty (H,W,3) linear; depth (H,W) metres, inf on the background; normal (H,W,3) camera
-        space; uv (H,W,2); rest (H,W,3) metres in the rest pose; motion (H,W,4) pixels; object and part (H,W) int32. `position` (H,W,3),
-        metres in the camera's frame, is made from depth when it is wanted by name.
+        Each is (H,W) or (H,W,channels) float32; object and part are int32.
         """
-        layers = [name for name in wanted if name != "position"]
-        if "position" in wanted and "depth" not in layers:
-            layers.append("depth")
-        found = read_frame(self._file(FRAME_FILE, index), layers or None)
-        if "position" in wanted:
-            seen = np.isfinite(found["depth"])
-            found["position"] = unproject(self.camera, np.where(seen, found["depth"], 0.0))
-            if "depth" not in wanted:
-                del found["depth"]
-        return found
+        return read_frame(self._file(FRAME_FILE, index), wanted or None)
 
     def beauty_srgb(self, index: int) -> np.ndarray:
         """The beauty picture (H, W, 3) uint8 sRGB."""
