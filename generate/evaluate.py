@@ -34,7 +34,8 @@ def evaluate(
     appearance: the picture that was asked for; without it the colours are held against the
     signer's record (signer_record.json). progress: called as progress(done, total) in frames.
 
-    Keys: frames; reprojection {body, left_hand, right_hand, face} px at 512; hands {left_hand,
+    Keys: frames; reprojection {body, body_alone, body_less_detector_bias, left_hand,
+    right_hand, face} px at 512; hands {left_hand,
     right_hand} of {source, generated, ratio}; face_correlation {signal: r}; silhouette {mean,
     worst, worst_frame}; colours {skin, shirt, hair, all} shares and "reference"; ssim {successive,
     to_first, to_render}; warp_error {generated, render} of {hands, face, body, background};
@@ -91,12 +92,14 @@ def _passes(folder: Path) -> "PassSet":
 
 def _reprojection(folder: Path, source: "Keypoints") -> dict[str, float | None]:
     from ..retarget.motion import Motion
+    from .evaluation.detector_bias import body_error_without_bias
     from .evaluation.reprojection import projected_points, reprojection_error
 
     motion = Motion.load(folder / "motion.npz")
     if motion.frame_count != source.frame_count:
         raise Unavailable("the motion and the keypoints have different numbers of frames")
-    return reprojection_error(projected_points(motion), source)
+    errors = reprojection_error(projected_points(motion), source)
+    return errors | {"body_less_detector_bias": body_error_without_bias(motion, source)}
 
 
 def _same_view(passes: "PassSet | None") -> bool:

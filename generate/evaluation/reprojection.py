@@ -25,6 +25,11 @@ def projected_points(motion: Motion) -> dict[str, np.ndarray]:
 
     Raises Unavailable for a body without calibrated points.
     """
+    return {part: motion.camera.project(places) for part, places in fitted_points(motion).items()}
+
+
+def fitted_points(motion: Motion) -> dict[str, np.ndarray]:
+    """The same points' places (T, N, 3) in the camera's frame, metres."""
     from ...retarget.body.landmarks import landmark_points, landmarks
     from ...retarget.body.load import load_body
     from ...retarget.body.model import pose_vertices, shape_body
@@ -40,10 +45,7 @@ def projected_points(motion: Motion) -> dict[str, np.ndarray]:
         piece = motion.part(start, min(start + _CHUNK, motion.frame_count))
         vertices = pose_vertices(body, rest, joints, piece.poses, piece.trans, piece.facial_actions)
         chunks.append(landmark_points(points, vertices, piece.joints, piece.poses))
-    return {
-        part: motion.camera.project(np.concatenate([chunk[part] for chunk in chunks]))
-        for part in PARTS
-    }
+    return {part: np.concatenate([chunk[part] for chunk in chunks]) for part in PARTS}
 
 
 def reprojection_error(
@@ -63,15 +65,20 @@ def reprojection_error(
     errors: dict[str, float | None] = {}
     for part in PARTS:
         seen = getattr(keypoints, part)
-        inside = (seen[..., :2] >= 0).all(-1) & (
-            seen[..., :2] < [keypoints.width, keypoints.height]
-        ).all(-1)
-        visible = (seen[..., 3] >= SURE) & inside
+        visible = visible_points(keypoints, part)
         apart = np.linalg.norm(projected[part] - seen[..., :2], axis=-1)
         errors[part] = _median(apart[visible], scale)
         if part == "body":
             errors["body_alone"] = _median(apart[visible & ~_seen_finer(keypoints)], scale)
     return errors
+
+
+def visible_points(keypoints: Keypoints, part: str) -> np.ndarray:
+    """(T, N) bool: the points that count, surely seen and inside the picture."""
+    seen = getattr(keypoints, part)
+    size = [keypoints.width, keypoints.height]
+    inside = (seen[..., :2] >= 0).all(-1) & (seen[..., :2] < size).all(-1)
+    return (seen[..., 3] >= SURE) & inside
 
 
 def _median(values: np.ndarray, scale: float) -> float | None:

@@ -130,6 +130,8 @@ def measure(both: Views, carrier: str) -> dict[str, Any]:
         return {"carrier": carrier, "offset_mm": [0.0, 0.0, 0.0], "noise_mm": noise}
     offset = solve_offset(both)
     before, after = (both.errors(o)[both.held_out] for o in (np.zeros(3), offset))
+    if np.median(after) >= np.median(before):  # the hips, which are hardly ever in the picture
+        offset, after = np.zeros(3), before
     return {
         "carrier": carrier,
         "offset_mm": np.round(1000 * offset, 1).tolist(),

@@ -35,8 +35,8 @@ _POSE_JOINTS = {
     18: "right_pinky1",
     19: "left_index1",
     20: "right_index1",
-    21: "left_thumb3",
-    22: "right_thumb3",
+    21: "left_thumb2",
+    22: "right_thumb2",
     23: "left_hip",
     24: "right_hip",
     25: "left_knee",
@@ -236,11 +236,12 @@ def landmark_points(
     Args:
         vertices: (T, V, 3) posed. joints: (T, 55, 3) posed. poses: (T, 165) axis-angle.
     """
-    rotations = _global_rotations(poses)
+    rotations = global_rotations(poses)
     return {name: part.at(vertices, joints, rotations) for name, part in points.items()}
 
 
-def _global_rotations(poses: np.ndarray) -> np.ndarray:
+def global_rotations(poses: np.ndarray) -> np.ndarray:
+    """Every joint's rotation (T, 55, 3, 3) from the rest pose, of poses (T, 165) axis-angle."""
     rotations = rotation_matrices(np.asarray(poses).reshape(len(poses), -1, 3))
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
