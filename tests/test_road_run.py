@@ -97,6 +97,10 @@ def ran(monkeypatch):
         progress(FRAMES, FRAMES)
         return {"painted": FRAMES}
 
+    def steady(passes, frames_dir, out_dir, progress=None):
+        save_pictures(Path(out_dir), 205)
+        return {"change": 0.0}
+
     def enhance(passes, frames_dir, out_dir, *, mode="warp", progress=None):
         calls.append("enhance")
         save_pictures(Path(out_dir), 210)
@@ -146,6 +150,7 @@ def ran(monkeypatch):
         read_pass_set=lambda folder: None,
     )
     fake("generate.paint", paint=paint)
+    fake("generate.steady", steady=steady)
     fake("generate.expression.enhance", enhance=enhance)
     fake("generate.evaluate", evaluate=evaluate)
     monkeypatch.setattr(road, "find_model", find_model)
