@@ -221,3 +221,33 @@ def test_commands_are_installed():
         script = Path(sys.executable).parent / name
         done = subprocess.run([script, "--help"], capture_output=True, text=True)
         assert done.returncode == 0 and "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--person", "0"], ["--person"]),
+        (["--fps", "0"], ["--fps"]),
+        (["--image-size", "12by3"], ["--image-size", "1280x720"]),
+        (["--detector", "guess"], ["--detector"]),
+    ],
+)
+def test_options_of_the_source(diffsign, assert_refused, tmp_path, clip, options, words):
+    assert_refused(diffsign("run", clip, *options, "-o", tmp_path / "out"), *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_export(diffsign, assert_refused, tmp_path):
+    frames = 3
+    source = tmp_path / "walk.npz"
+    np.savez(source, poses=np.zeros((frames, 165)), trans=np.zeros((frames, 3)), fps=30)
+    for kind in ("bvh", "pose", "npz"):
+        done = diffsign("export", source, "--to", kind, "-o", tmp_path / f"out.{kind}")
+        assert done.returncode == 0 and done.stdout == f"{tmp_path / f'out.{kind}'}\n"
+    assert (tmp_path / "out.bvh").read_text().startswith("HIERARCHY\nROOT pelvis\n")
+    again = diffsign("export", tmp_path / "out.npz", "--to", "bvh", "-o", tmp_path / "again.bvh")
+    assert again.returncode == 0
+    assert (tmp_path / "again.bvh").read_text() == (tmp_path / "out.bvh").read_text()
+    missing = diffsign("export", tmp_path / "none.pkl", "--to", "bvh", "-o", tmp_path / "x.bvh")
+    assert_refused(missing, "none.pkl")
+    assert not (tmp_path / "x.bvh").exists()
