@@ -100,6 +100,16 @@ class Look:
         default=0,
         metadata=_says("Another seed is another signer where picture and words are silent."),
     )
+    proportions: Literal["source", "avatar"] = field(
+        default="source",
+        metadata=_says(
+            "Whose bones: the source's, so that renders lie on its picture, or the avatar's own."
+        ),
+    )
+    angles_only: bool = field(
+        default=False,
+        metadata=_says("Copy joint angles, and let places and touches of the hands change."),
+    )
 
     def __post_init__(self) -> None:
         if self.prompt is not None and not self.prompt.strip():

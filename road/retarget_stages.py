@@ -18,6 +18,17 @@ SIGNER_RECORD = "signer_record.json"
 AVATAR = "avatar.npz"
 PERFORMANCE = "performance.npz"
 PASSES = "passes"
+
+_PERFORMING = (
+    "apart",
+    "arms",
+    "contacts",
+    "locations",
+    "perform",
+    "rotations",
+    "surface",
+    "touch",
+)
 KEYPOINT_SETTINGS = ("person", "fps", "image_size", "detector")
 """The fields of `Fitting` that the points depend on."""
 _READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path")
@@ -152,8 +163,12 @@ def dress_stage(look: Look) -> Stage:
     )
 
 
-def avatar_stage(folder: Path) -> Stage:
-    """Build the dressed avatar on the fitted skeleton, let it perform, and describe its looks."""
+def avatar_stage(folder: Path, look: Look | None = None) -> Stage:
+    """Build the dressed avatar, let it perform the motion, and describe its looks.
+
+    Its skeleton is the fitted one unless `look.proportions` is 'avatar'.
+    """
+    look = look or Look()
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..render.avatar.build import build_avatar
@@ -161,26 +176,31 @@ def avatar_stage(folder: Path) -> Stage:
         from ..render.dress.caption import describe
         from ..retarget.body.identity import betas_for
         from ..retarget.body.load import load_body
+        from ..retarget.body.phenotype import phenotype_betas
         from ..retarget.motion import Motion
         from ..retarget.rig.perform import perform
 
         motion = Motion.load(folder / MOTION)
         signer = Signer.load(folder / SIGNER_RECORD)
         body = load_body(motion.body)
-        betas = betas_for(body, signer.phenotype, motion.betas)
+        if look.proportions == "avatar":
+            betas = phenotype_betas(body, signer.phenotype)
+        else:
+            betas = betas_for(body, signer.phenotype, motion.betas)
         build_avatar(signer, body, betas).save(folder / AVATAR)
-        perform(motion, body, betas).save(folder / PERFORMANCE)
+        perform(motion, body, betas, not look.angles_only).save(folder / PERFORMANCE)
         return {"caption": describe(signer)}
 
     return Stage(
         "avatar",
         action,
         inputs=(folder / MOTION, folder / SIGNER_RECORD),
+        settings={"proportions": look.proportions, "angles_only": look.angles_only},
         code=(
             "render/avatar/**/*.py",
             "render/dress/caption.py",
             "retarget/body/**/*.py",
-            "retarget/rig/perform.py",
+            *(f"retarget/rig/{name}.py" for name in _PERFORMING),
         ),
         files=(AVATAR, PERFORMANCE),
     )

@@ -222,7 +222,7 @@ def _build_body(reporter: Reporter) -> None:
 def _dress_and_render(road: Road, look: Look, viewing: Viewing) -> str:
     """Returns the signer's description in words."""
     road.do(dress_stage(look))
-    caption = road.do(avatar_stage(road.folder)).facts["caption"]
+    caption = road.do(avatar_stage(road.folder, look)).facts["caption"]
     write_json(road.folder / STATE_FOLDER / _VIEWING, _absolute(viewing))
     rendered = road.do(passes_stage(road.folder, viewing))
     for note in rendered.facts.get("notes", ()):

@@ -31,6 +31,10 @@ _TOUCHES, _TOUCHED_NO_MORE = 0.008, 0.025
 """Metres: up to the first the source's gap is kept fully, beyond the second not at all."""
 _HOLD = 20.0
 """Touching points of a hand count like so many at most: a flat palm is no stronger than a pinch."""
+_MEETING = 6
+"""Probes by which hands meet that were in each other."""
+_PUSH = 10.0
+"""Weight of a probe that is too near, against that of one that is held."""
 _SLIDE = 0.05
 """Weight of keeping a touch from sliding over the skin, against that of the touch."""
 _THROUGH = (0.008, 0.020)
@@ -42,12 +46,15 @@ _TURN_LIMIT = np.radians(2.2)
 _LEVER = 0.10
 """Metres from the wrist to the middle of a hand: what makes turns comparable with moves."""
 
-_PRIOR = np.array(
-    [0.3] * 3 + [6.0 * _LEVER**2] * 3 + [0.02] + [0.3] * 3 + [6.0 * _LEVER**2] * 3 + [0.02]
-)
-_SMOOTH = np.array(
-    [60.0] * 3 + [60.0 * _LEVER**2] * 3 + [6.0] + [60.0] * 3 + [60.0 * _LEVER**2] * 3 + [6.0]
-)
+
+def _weights(move: float, turn: float, swivel: float) -> np.ndarray:
+    """(14,) of the unknowns; turns are weighed by the way that they move the hand's middle."""
+    return np.tile([move] * 3 + [turn * _LEVER**2] * 3 + [swivel], 2)
+
+
+_PRIOR = _weights(0.3, 6.0, 0.02)
+_SMOOTH = _weights(60.0, 60.0, 6.0)
+_PINNED = _weights(0.0, 1e5, 0.0)
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,8 @@ class Rule:
 
     among: the skin that is near enough to matter. gap: (P,) the source's signed distances.
     touching: the probes held to the skin; where: (C,) the points that they touch; offset: (C, 3)
-    from those to the probes; weight: (C,).
+    from those to the probes; weight: (C,). meets: a weight in [0, 1] of touching the other hand
+    anywhere near, where the source's hands are too deep in each other to say where.
     """
 
     among: np.ndarray
@@ -75,6 +83,7 @@ class Rule:
     where: np.ndarray
     offset: np.ndarray
     weight: np.ndarray
+    meets: float
 
 
 def read_rules(
@@ -88,17 +97,18 @@ def read_rules(
     for at, normal in zip(points, normals, strict=True):
         among = candidates(at[probes], at, allowed, _MARGIN)
         near = nearest(at[probes], at, normal, among)
-        gap, weight = near.gap, np.zeros(len(probes))
+        gap, weight, meets = near.gap, np.zeros(len(probes)), 0.0
         if limb == "hand":
             gap, trust = _drawn_out(near.gap, other_hand[near.point])
+            meets = 1 - float(trust.min())
             share = np.clip((_TOUCHED_NO_MORE - gap) / (_TOUCHED_NO_MORE - _TOUCHES), 0, 1)
             weight = trust * share * share * (3 - 2 * share)
             weight *= min(1.0, _HOLD / max(weight.sum(), 1e-9))
         touching = np.flatnonzero(weight > 1e-3)
         where = near.point[touching]
-        lift = (gap - near.gap)[touching, None] * normal[where]
+        lift = (gap[touching] - near.gap[touching])[:, None] * normal[where]
         offset = at[probes[touching]] - at[where] + lift
-        rules.append(Rule(among, gap, touching, where, offset, weight[touching]))
+        rules.append(Rule(among, gap, touching, where, offset, weight[touching], meets))
     return rules
 
 
@@ -167,7 +177,10 @@ def solve_contacts(
     )
     for _ in range(rounds):
         matrices, vectors = _system(surface, performer, poses, state, rules)
-        state = _limited(_smooth_solution(matrices, vectors, state))
+        limited = _limited(_smooth_solution(matrices, vectors, state))
+        # Turns that were cut leave their share of the way to the moves.
+        pinned = _PINNED * limited
+        state = _smooth_solution(matrices + np.diag(_PINNED), vectors + pinned, limited)
         poses = solve_arms(
             performer.shape.joints, performer.poses, performer.trans, _reach(wrists, state)
         )
@@ -251,6 +264,12 @@ class _Rows:
         jacobian = self._relative(k, at, near.point, self.normals[near.point])
         free, wanted, weight = _pushed(jacobian, near.gap, floor, state)
         parts = [(jacobian[free], wanted, weight)]
+        if rule.meets > 0:
+            on_hand = np.where(self.side_of[near.point] == 1 - k, near.gap, np.inf)
+            first = np.argsort(on_hand)[:_MEETING]
+            first = first[np.isfinite(on_hand[first])]
+            wanted = jacobian[first] @ state - on_hand[first]
+            parts.append((jacobian[first], wanted, np.full(len(first), rule.meets)))
         if len(rule.touching):
             held, skin = at[rule.touching], rule.where
             normal = self.normals[skin]
@@ -287,7 +306,7 @@ class _Rows:
         jacobian[:, start + _SWIVEL] = (normal @ spin) * (1 - along)
         floor = np.clip(rule.gap, -_ARM_SLACK, 0)
         free, wanted, weight = _pushed(jacobian, near.gap, floor, state)
-        return jacobian[free], wanted, 0.5 * weight
+        return jacobian[free], wanted, weight
 
     def _relative(
         self, k: int, at: np.ndarray, skin: np.ndarray, direction: np.ndarray
@@ -325,7 +344,7 @@ def _pushed(
     held = jacobian @ state
     active = (gap < floor) | ((gap - held < floor) & (gap < floor + 0.004))
     free = np.flatnonzero(active & np.isfinite(gap))
-    weight = np.full(len(free), 4.0 * min(1.0, 2 * _HOLD / max(len(free), 1)))
+    weight = np.full(len(free), _PUSH * min(1.0, 2 * _HOLD / max(len(free), 1)))
     return free, (held + floor - gap)[free], weight
 
 
