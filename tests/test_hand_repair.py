@@ -181,6 +181,11 @@ def test_points_missing_from_a_hand_do_not_break_the_bridge(truth: Keypoints) ->
     assert error(fixed, expected, "right_hand", slice(34, 42)) < 0.5
 
 
+def test_twice_is_as_once(truth: Keypoints) -> None:
+    once = repaired(exchanged(without(truth, "right_hand", slice(40, 48)), slice(20, 25)))
+    assert_same_hands(repaired(once), once)
+
+
 def test_nothing_to_see_and_one_frame(truth: Keypoints) -> None:
     empty: dict[str, Any] = {name: np.zeros_like(part) for name, part in truth.parts().items()}
     assert_same_hands(repaired(replace(truth, **empty)), replace(truth, **empty))

@@ -17,7 +17,6 @@ ROUGH_POINTS = {
 """Points of MediaPipe Pose that Face Mesh and Hands see better."""
 SURE = 0.5  # confidence from which a point counts as visible
 REFERENCE_SIDE = 512
-_CHUNK = 32  # frames posed at once: 32 x 19,158 vertices are 7 MB
 
 
 def projected_points(motion: Motion) -> dict[str, np.ndarray]:
@@ -30,22 +29,14 @@ def projected_points(motion: Motion) -> dict[str, np.ndarray]:
 
 def fitted_points(motion: Motion) -> dict[str, np.ndarray]:
     """The same points' places (T, N, 3) in the camera's frame, metres."""
-    from ...retarget.body.landmarks import landmark_points, landmarks
     from ...retarget.body.load import load_body
-    from ...retarget.body.model import pose_vertices, shape_body
+    from ...retarget.motion_files.fitted_pose import body_points
 
-    body = load_body(motion.body)
     try:
-        points = landmarks(body)
+        points = body_points(motion, load_body(motion.body))
     except ValueError as error:
         raise Unavailable(str(error)) from None
-    rest, joints = shape_body(body, motion.betas)
-    chunks = []
-    for start in range(0, motion.frame_count, _CHUNK):
-        piece = motion.part(start, min(start + _CHUNK, motion.frame_count))
-        vertices = pose_vertices(body, rest, joints, piece.poses, piece.trans, piece.facial_actions)
-        chunks.append(landmark_points(points, vertices, piece.joints, piece.poses))
-    return {part: np.concatenate([chunk[part] for chunk in chunks]) for part in PARTS}
+    return {part: motion.camera.project(points[part]) for part in PARTS}
 
 
 def reprojection_error(

@@ -68,25 +68,21 @@ def _completed(hand: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """
     frames = np.flatnonzero(seen)
     points = hand[..., :3].astype(np.float64)
+    # Relative to the middle of the hand, which moves more than the hand changes.
+    there = hand[frames, :, 3:] > 0
+    middle = (points[frames] * there).sum(axis=1) / there.sum(axis=1)
     for point in range(hand.shape[1]):
-        there = frames[hand[frames, point, 3] > 0]
-        if len(there) == len(frames):
+        known = there[:, point, 0]
+        if known.all():
             continue
-        if not len(there):
+        if not known.any():
             points[:, point] = np.nan
             continue
-        lost = np.setdiff1d(frames, there)
-        # Relative to the middle of the hand, which moves more than the hand changes.
-        middle = np.array([_middle(hand[f]) for f in frames])
-        relative = points[there, point] - middle[np.searchsorted(frames, there)]
+        relative = points[frames[known], point] - middle[known]
         for axis in range(3):
-            guess = np.interp(lost, there, relative[:, axis])
-            points[lost, point, axis] = guess + middle[np.searchsorted(frames, lost), axis]
+            guess = np.interp(frames[~known], frames[known], relative[:, axis])
+            points[frames[~known], point, axis] = guess + middle[~known, axis]
     return points
-
-
-def _middle(rows: np.ndarray) -> np.ndarray:
-    return rows[rows[:, 3] > 0, :3].mean(axis=0)
 
 
 def _anchor(wrist: np.ndarray, start: int, stop: int) -> np.ndarray:
