@@ -19,12 +19,15 @@ def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Rotation matrices (..., 3, 3) whose columns are first, second made square to it, and their
     cross product.
 
-    Where the two are parallel, as in a straight arm, y takes the place of second.
+    Where the two are parallel, as in a straight arm, y takes the place of second (z where first
+    is y); a first of no length counts as x.
     """
-    x = unit(first)
+    nowhere = np.linalg.norm(first, axis=-1, keepdims=True) < 1e-9
+    x = unit(np.where(nowhere, [1.0, 0.0, 0.0], first))
     y = second - (second * x).sum(-1, keepdims=True) * x
     weak = np.linalg.norm(y, axis=-1, keepdims=True) < 1e-3
-    y = unit(np.where(weak, np.cross(x, [0.0, 1.0, 0.0]), y))
+    other = np.where(np.abs(x[..., 1:2]) < 0.99, [0.0, 1.0, 0.0], [0.0, 0.0, 1.0])
+    y = unit(np.where(weak, np.cross(x, other), y))
     return np.stack([x, y, np.cross(x, y)], axis=-1)
 
 

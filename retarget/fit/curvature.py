@@ -172,6 +172,15 @@ def _rest(system: System, weight: float) -> None:
     system.add_angles(np.broadcast_to(per_joint, (len(system.points), len(per_joint))))
 
 
+def _upright(system: System, weight: float) -> None:
+    columns = np.flatnonzero(system.layout.joint == 0)
+    up = system.state.rotations[:, 0, :, 1].numpy()
+    turns = system.motions.turns[:, :3, columns]
+    moved = np.cross(np.swapaxes(turns, 1, 2), up[:, None])
+    place = slice(3 + columns[0], 4 + columns[-1])
+    system.diagonal[:, place, place] += weight * (moved @ np.swapaxes(moved, 1, 2))
+
+
 def _shape(system: System, weight: float) -> None:
     if system.with_betas:
         system.corner += 2 * weight * len(system.points) * np.eye(len(system.corner))
@@ -206,6 +215,7 @@ CURVATURES: Mapping[str, Callable[[System, float], None]] = {
     "hand_depth": _direction(PHALANGES, "phalanx_weights"),
     "limits": _limits,
     "rest": _rest,
+    "upright": _upright,
     "shape": _shape,
     "smooth": _smooth,
     "turn": _turn,

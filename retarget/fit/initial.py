@@ -40,6 +40,16 @@ def fill_gaps(points: np.ndarray, present: np.ndarray) -> np.ndarray:
     return filled.reshape(points.shape)
 
 
+def complete(points: np.ndarray) -> np.ndarray:
+    """Points (T, N, 4) with every point's own gaps interpolated; confidences stay."""
+    filled = points.copy()
+    for row in range(points.shape[1]):
+        filled[:, row : row + 1, :3] = fill_gaps(
+            points[:, row : row + 1, :3], points[:, row, 3] > 0
+        )
+    return filled
+
+
 def initial_rotations(keypoints: Keypoints, rest_joints: np.ndarray) -> np.ndarray:
     """Local rotations (T, 55, 3, 3) of a first pose.
 
@@ -47,9 +57,14 @@ def initial_rotations(keypoints: Keypoints, rest_joints: np.ndarray) -> np.ndarr
         rest_joints: (55, 3) of the mean body.
     """
     frames = len(keypoints.body)
-    world = keypoints.body_world[..., :3]
-    has_world = (keypoints.body_world[..., 3] > 0).any(1)
-    world = fill_gaps(world, has_world) if has_world.any() else _flat_world(keypoints)
+    hands = {
+        side: with_depth(complete(getattr(keypoints, f"{side}_hand")), side, rest_joints)
+        for side in ("left", "right")
+    }
+    if keypoints.body_world[..., 3].any():
+        world = complete(keypoints.body_world)[..., :3]
+    else:
+        world = _flat_world(complete(keypoints.body)[..., :3])
     world = gaussian_filter1d(world, 1.0, axis=0, mode="nearest")
     turned = np.broadcast_to(np.eye(3), (frames, 55, 3, 3)).copy()
     turned[:] = FACING_CAMERA
@@ -60,8 +75,8 @@ def initial_rotations(keypoints: Keypoints, rest_joints: np.ndarray) -> np.ndarr
     for joint in range(55):
         turned[:, joint] = torso
     for side, sign, points, first in (
-        ("left", 1.0, keypoints.left_hand, 11),
-        ("right", -1.0, keypoints.right_hand, 12),
+        ("left", 1.0, hands["left"], 11),
+        ("right", -1.0, hands["right"], 12),
     ):
         present = (points[..., 3] > 0).any(1)
         _turn_arm(turned, side, sign, world, first, points, present)
@@ -78,12 +93,53 @@ def initial_rotations(keypoints: Keypoints, rest_joints: np.ndarray) -> np.ndarr
     return local
 
 
-def _flat_world(keypoints: Keypoints) -> np.ndarray:
-    """Where the detector gives no depth: the picture's own plane, shoulders 0.37 m apart."""
-    points = keypoints.body[..., :3].copy()
-    points[..., 2] = 0
+def with_depth(points: np.ndarray, side: str, rest_joints: np.ndarray) -> np.ndarray:
+    """A hand (T, 21, 4) with depth guessed where its source has none.
+
+    A phalanx that looks shorter than it is leaves the picture's plane, towards the palm's side:
+    fingers bend that way alone.
+
+    Args:
+        rest_joints: (55, 3) of the mean body.
+    """
+    if points[..., 2].any() or not points[..., 3].any():
+        return points
+    joints = [INDEX[f"{side}_{finger}{k}"] for finger in _FINGERS for k in (1, 2, 3)]
+    place = dict(zip([r for r in range(1, 21) if r % 4], joints, strict=True))
+    place[0] = INDEX[f"{side}_wrist"]
+
+    def seen(start: int, end: int) -> np.ndarray:
+        return np.linalg.norm(points[:, end, :2] - points[:, start, :2], axis=-1)
+
+    def real(start: int, end: int) -> float:
+        return float(np.linalg.norm(rest_joints[place[end]] - rest_joints[place[start]]))
+
+    palm = [(0, 5), (0, 17), (5, 17), (0, 9)]
+    size = np.max([seen(a, b) / real(a, b) for a, b in palm], axis=0)  # pixels a metre
+    size = np.maximum(size, np.percentile(size, 50))
+    index, pinky = (points[:, k, :2] - points[:, 0, :2] for k in (5, 17))
+    turn = index[:, 0] * pinky[:, 1] - index[:, 1] * pinky[:, 0]
+    # Seen from the palm, a left hand's fingers follow one another clockwise.
+    towards = np.sign(turn) * (1.0 if side == "left" else -1.0)
+    deep = points.copy()
+    for row in range(1, 21):
+        before = 0 if row % 4 == 1 else row - 1
+        if before == 0:
+            continue  # the palm is taken as facing the camera
+        whole = real(before, row) if row in place else 0.8 * real(before - 1, before)
+        short = np.sqrt(np.maximum((size * whole) ** 2 - seen(before, row) ** 2, 0))
+        deep[:, row, 2] = deep[:, before, 2] - towards * short
+    return deep
+
+
+def _flat_world(points: np.ndarray) -> np.ndarray:
+    """Where the detector gives no metres: the picture's own points, shoulders 0.37 m apart."""
+    points = points.copy()
+    deep = bool(points[..., 2].any())
     width = np.linalg.norm(points[:, 11, :2] - points[:, 12, :2], axis=-1)
     scale = 0.37 / max(float(np.median(width)), 1.0)
+    if deep:
+        return points * scale
     # Foreshortened arms bend towards the camera, where signing happens.
     for shoulder, elbow, wrist in ((11, 13, 15), (12, 14, 16)):
         for parent, child, length in ((shoulder, elbow, 0.29), (elbow, wrist, 0.26)):
@@ -156,7 +212,8 @@ def initial_translation(
     keypoints: Keypoints, camera: Camera, rest_joints: np.ndarray
 ) -> np.ndarray:
     """(T, 3) metres: one distance for the clip from the shoulders' width, sideways per frame."""
-    left, right = keypoints.body[:, 11], keypoints.body[:, 12]
+    body = complete(keypoints.body)
+    left, right = body[:, 11], body[:, 12]
     width = np.linalg.norm(left[:, :2] - right[:, :2], axis=-1)
     real = rest_joints[INDEX["left_shoulder"]] - rest_joints[INDEX["right_shoulder"]]
     depth = camera.fx * np.linalg.norm(real) / max(float(np.percentile(width, 80)), 1.0)

@@ -138,6 +138,11 @@ def rest(problem: Problem, state: State) -> torch.Tensor:
     return costs.rest(state.rotvecs, _REST_WEIGHTS)
 
 
+def upright(problem: Problem, state: State) -> torch.Tensor:
+    """The trunk stands upright: 1 - cosine of its tilt, which unseen hips leave open."""
+    return (1 + state.rotations[:, 0, 1, 1]).mean()
+
+
 def shape(problem: Problem, state: State) -> torch.Tensor:
     """Pull to the mean body: the betas are standard deviations."""
     return (state.betas**2).sum()
@@ -190,6 +195,7 @@ COSTS: tuple[Cost, ...] = (
     Cost("hand_depth", hand_depth),
     Cost("limits", limits, 10.0),
     Cost("rest", rest),
+    Cost("upright", upright),
     Cost("shape", shape),
     Cost("smooth", smooth, 100.0),
     Cost("turn", turn),

@@ -98,7 +98,7 @@ def targets_of(keypoints: Keypoints) -> Targets:
     face_there = weights[:, FACE].any(1)
     weights[np.ix_(face_there, range(11))] *= ROUGH_FACE
     weights[:, : FACE.start] *= _trust()
-    limbs, limb_weights = _directions(keypoints.body_world, LIMB_PAIRS)
+    limbs, limb_weights = _directions(_deep_body(keypoints), LIMB_PAIRS)
     limb_weights[:, 4] *= 0.2  # across the shoulders the detector's depth is poor
     hands = [_directions(part, HAND_PAIRS) for part in (keypoints.left_hand, keypoints.right_hand)]
     return Targets(
@@ -109,6 +109,19 @@ def targets_of(keypoints: Keypoints) -> Targets:
         torch.from_numpy(np.concatenate([hands[0][0], hands[1][0]], 1)),
         torch.from_numpy(np.concatenate([hands[0][1], hands[1][1]], 1)),
     )
+
+
+def _deep_body(keypoints: Keypoints) -> np.ndarray:
+    """Body points (T, 33, 4) in three dimensions: the world landmarks, or else the picture's
+    points with their depth."""
+    if keypoints.body_world[..., 3].any():
+        return keypoints.body_world
+    return keypoints.body
+
+
+def _has_depth(points: np.ndarray) -> bool:
+    """Whether points (..., 4) have depth at all: flat sources write 0."""
+    return bool(points[..., 2].any())
 
 
 @functools.cache
@@ -125,9 +138,11 @@ def _trust() -> np.ndarray:
 def _directions(
     points: np.ndarray, pairs: tuple[tuple[int, int], ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Unit directions (T, P, 3) of pairs of points (T, N, 4), and whether both ends are seen."""
+    """Unit directions (T, P, 3) of pairs of points (T, N, 4), and how surely they are known:
+    not at all in a source without depth."""
     start, end = (points[:, [pair[k] for pair in pairs]] for k in (0, 1))
     vectors = end[..., :3] - start[..., :3]
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     weights = np.minimum(start[..., 3], end[..., 3]) * (length[..., 0] > 1e-6)
+    weights = weights * _has_depth(points)
     return (vectors / np.maximum(length, 1e-6)).astype(np.float32), weights.astype(np.float32)
