@@ -34,12 +34,11 @@ def evaluate(
     appearance: the picture that was asked for; without it the colours are held against the
     signer's record (signer_record.json). progress: called as progress(done, total) in frames.
 
-    Keys: frames; reprojection {body, body_alone, body_less_detector_bias, left_hand,
-    right_hand, face} px at 512; hands {left_hand,
-    right_hand} of {source, generated, ratio}; face_correlation {signal: r}; silhouette {mean,
-    worst, worst_frame}; colours {skin, shirt, hair, all} shares and "reference"; ssim {successive,
-    to_first, to_render}; warp_error {generated, render} of {hands, face, body, background};
-    skipped {figure: reason}.
+    Keys: frames; reprojection {body, body_alone, body_less_detector_bias, left_hand, right_hand,
+    face} px at 512; hands {left_hand, right_hand} of {source, generated, ratio}; face_correlation
+    {signal: r}; silhouette {mean, worst, worst_frame}; colours {skin, shirt, hair, all} shares and
+    "reference"; ssim {successive, to_first, to_render}; warp_error {generated, render} of {hands,
+    face, body, background}; skipped {figure: reason}.
     """
     folder = Path(folder)
     figures: dict[str, Any] = {}
