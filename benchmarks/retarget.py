@@ -48,7 +48,7 @@ BODIES = {
 }
 TOUCH, PATCH, CLEARLY_OFF = 0.015, 0.030, 0.025
 NEARBY = 0.12
-EVERY = 3
+EVERY = 6
 """Of the frames, one in so many is measured on the meshes."""
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 SIDES = ("left", "right")
@@ -136,8 +136,8 @@ def inside(
     answer = np.zeros(len(points), bool)
     suspects = suspects[np.argsort(-gap[suspects])]
     if len(suspects):
-        # Neighbours share the answer: a third of the suspects is asked, the rest follow them.
-        asked = suspects[:: max(len(suspects) // 24, 1)]
+        # Neighbours share the answer: a few of the suspects are asked, the rest follow them.
+        asked = suspects[:: max(len(suspects) // 8, 1)]
         found = winding(points[asked].astype(float), corners.astype(float)) > 0.5
         answer[suspects] = found[cKDTree(points[asked]).query(points[suspects])[1]]
     return answer
@@ -336,8 +336,8 @@ def main() -> None:
             f"{1000 * before.depth.max():.1f} | {1000 * before.arm_depth.max():.1f} | | | | |",
             flush=True,
         )
-    for (group, name, way), figures in groups.items():
-        print(row(group, name, way, figures))
+    for (group, name, way), several in groups.items():
+        print(row(group, name, way, several))
     for way in ("angles", "contacts"):
         print(row("all", "all", way, [f for k, fs in groups.items() if k[2] == way for f in fs]))
 

@@ -15,7 +15,7 @@ from diffsign.retarget.body.skeleton import INDEX, LEFT_HAND, RIGHT_HAND
 from diffsign.retarget.rig.apart import ways_apart
 from diffsign.retarget.rig.arms import Reach, solve_arms
 from diffsign.retarget.rig.perform import perform
-from diffsign.retarget.rig.rotations import nearest_turns, rotation_vectors, swing
+from diffsign.retarget.rig.rotations import nearest_turns, rotation_vectors
 from diffsign.retarget.rig.touch import gaps
 
 WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
@@ -185,15 +185,6 @@ def test_rotation_vectors_are_those_of_scipy(vector):
     near = nearest_turns(rotation_vectors(matrix), vector)
     if 1e-3 < np.linalg.norm(vector) % (2 * np.pi) < 2 * np.pi - 1e-3:
         np.testing.assert_allclose(near, vector, atol=1e-4)
-
-
-@given(vectors, vectors)
-def test_a_swing_takes_one_direction_to_another(first, second):
-    sizes = np.linalg.norm([first, second], axis=1)
-    if sizes.min() < 0.1 or first @ second < -0.99 * sizes.prod():
-        return
-    a, b = first / sizes[0], second / sizes[1]
-    np.testing.assert_allclose(swing(a, b) @ a, b, atol=1e-6)
 
 
 def test_gaps_are_signed_distances_to_a_sphere():

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..body.model import joint_transforms, rotation_matrices
 from ..body.skeleton import INDEX
-from .rotations import frames_of, nearest_turns, rotation_vectors, swing
+from ..rotations import aligning, frame, transposed, unit
+from .rotations import nearest_turns, rotation_vectors
 from .surface import SIDES
 
 _LONGEST = 0.998
@@ -81,7 +82,7 @@ def solve_arms(
             (elbow, arm, forearm),
             (wrist, forearm, hand),
         ):
-            local = rotation_vectors(np.swapaxes(parent, 1, 2) @ own)
+            local = rotation_vectors(transposed(parent) @ own)
             solved[:, joint] = nearest_turns(local, solved[:, joint])
     return solved.reshape(len(poses), -1)
 
@@ -131,7 +132,7 @@ def _two_bones(
     """
     a, b = lengths
     way = a * upper + b * fore
-    aim = way / np.linalg.norm(way, axis=-1, keepdims=True)
+    aim = unit(way)
     bend = upper - aim * (upper * aim).sum(-1, keepdims=True)
     bend = bend + 1e-3 * (behind - aim * (behind * aim).sum(-1, keepdims=True))
     plane = np.cross(aim, bend)
@@ -142,7 +143,7 @@ def _two_bones(
     distance = np.clip(
         distance, np.minimum(nearest, source), np.maximum(_LONGEST * (a + b), source)
     )
-    turn = rotation_matrices(new_aim * swivel[:, None]) @ swing(aim, new_aim)
+    turn = rotation_matrices(new_aim * swivel[:, None]) @ aligning(aim, new_aim)
     new_bend = (turn @ bend[..., None])[..., 0]
     new_bend /= np.maximum(np.linalg.norm(new_bend, axis=-1, keepdims=True), 1e-12)
     along = (a * a + distance**2 - b * b) / (2 * distance)
@@ -151,8 +152,8 @@ def _two_bones(
     new_upper, new_fore = elbow / a, (new_aim * distance - elbow) / b
     new_plane = np.cross(new_aim, new_bend)
     return (
-        frames_of(new_upper, new_plane) @ np.swapaxes(frames_of(upper, plane), 1, 2),
-        frames_of(new_fore, new_plane) @ np.swapaxes(frames_of(fore, plane), 1, 2),
+        frame(new_upper, new_plane) @ transposed(frame(upper, plane)),
+        frame(new_fore, new_plane) @ transposed(frame(fore, plane)),
     )
 
 
@@ -165,7 +166,7 @@ def _share_twist(
 ) -> np.ndarray:
     """The forearm turned about itself until the wrist is twisted as the source's, no more."""
     axis = bone / np.linalg.norm(bone)
-    now = np.swapaxes(forearm, 1, 2) @ hand
-    then = np.swapaxes(source_forearm, 1, 2) @ source_hand
-    change = rotation_vectors(now @ np.swapaxes(then, 1, 2)) @ axis
+    now = transposed(forearm) @ hand
+    then = transposed(source_forearm) @ source_hand
+    change = rotation_vectors(now @ transposed(then)) @ axis
     return forearm @ rotation_matrices(change[:, None] * axis)
