@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from diffsign.render.sample_clip import sample_motion
 from diffsign.retarget.body.load import load_body
@@ -99,6 +100,19 @@ def test_the_bodys_wrist_carries_the_gap(truth: Keypoints) -> None:
     body[:, 16, 3] = 0.1
     blind = repaired(replace(lost, body=body))
     assert error(blind, moved, "right_hand", gap) > 1, "without the wrist nobody knows of it"
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_hand_turns_through_the_gap(truth: Keypoints, axis: int) -> None:
+    frames = len(truth.body)
+    angles = np.radians(np.clip(np.arange(frames) - 20, 0, 30) * 5.0)
+    turns = Rotation.from_rotvec(angles[:, None] * np.eye(3)[axis]).as_matrix()
+    shape = truth.right_hand[20, :, :3] - truth.right_hand[20, :1, :3]
+    hand = truth.right_hand.copy()
+    hand[..., :3] = hand[:, :1, :3] + shape @ np.swapaxes(turns, 1, 2)
+    turning = replace(truth, right_hand=hand)
+    gap = slice(32, 40)
+    assert error(repaired(without(turning, "right_hand", gap)), turning, "right_hand", gap) < 0.05
 
 
 @pytest.mark.parametrize("start", [3, 24, 40, 77])
