@@ -97,7 +97,8 @@ def _set_workbench(scene: Any) -> None:
     shading.color_type = "VERTEX"
     shading.show_cavity = False
     shading.show_shadows = False
-    shading.show_specular_highlight = True
+    shading.show_specular_highlight = False
+    shading.studio_light = "paint.sl"
 
 
 def _workbench_samples(samples: int) -> str:
