@@ -36,7 +36,7 @@ def fitted_points(motion: Motion) -> dict[str, np.ndarray]:
         points = body_points(motion, load_body(motion.body))
     except ValueError as error:
         raise Unavailable(str(error)) from None
-    return {part: motion.camera.project(points[part]) for part in PARTS}
+    return {part: points[part] for part in PARTS}
 
 
 def reprojection_error(
