@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ..body.skeleton import INDEX
@@ -27,23 +28,35 @@ _FINGERS = tuple(
     for side in ("left", "right")
     for finger in ("index", "middle", "ring", "pinky")
 )
+_MIDDLE = [1, 5]
 
 
 @dataclass(frozen=True)
 class FingerChains:
-    """The eight fingers' joints (8, 3) and the knuckles', middle and last joints' own axes
-    (8, 3, 3, 3): columns twist, abduction, flexion."""
+    """Eight fingers.
+
+    Attributes:
+        joints: (8, 3) knuckle, middle and last joint. axes: (8, 3, 3, 3) their own: columns twist,
+            abduction, flexion.
+        together: (8,) radians of abduction that bring a finger beside the middle one.
+    """
 
     joints: torch.Tensor
     axes: torch.Tensor
+    together: torch.Tensor
 
 
-def finger_chains(limits: Limits) -> FingerChains:
-    """The fingers' chains in the axes that the joint limits use."""
+def finger_chains(limits: Limits, joint_rest: np.ndarray) -> FingerChains:
+    """The fingers' chains in the axes that the joint limits use; joint_rest is (55, 3)."""
     row = {joint: k for k, joint in enumerate(limits.joints)}
     joints = torch.tensor(_FINGERS)
     rows = torch.tensor([[row[joint] for joint in finger] for finger in _FINGERS])
-    return FingerChains(joints, limits.axes[rows])
+    axes = limits.axes[rows]
+    along = joint_rest[joints[:, 1].numpy()] - joint_rest[joints[:, 0].numpy()]
+    middle = np.repeat(along[_MIDDLE], 4, axis=0)
+    turned = (np.cross(along, middle) * axes[:, 0, :, 1].numpy()).sum(-1)
+    together = np.arctan2(turned, (along * middle).sum(-1))
+    return FingerChains(joints, axes, torch.from_numpy(together.astype(np.float32)))
 
 
 def finger_chain(chains: FingerChains, rotvecs: torch.Tensor) -> torch.Tensor:
@@ -52,6 +65,7 @@ def finger_chain(chains: FingerChains, rotvecs: torch.Tensor) -> torch.Tensor:
     flexion = (fingers * chains.axes[..., 2]).sum(-1)
     spread = (fingers[:, :, 0] * chains.axes[:, 0, :, 1]).sum(-1)
     loose = flexion[..., 2] - LAST_TO_MIDDLE * flexion[..., 1]
+    spread = spread - chains.together
     return (loose**2 + tightness(chains, rotvecs) * spread**2).sum() / len(rotvecs)
 
 

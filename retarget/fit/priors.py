@@ -32,6 +32,6 @@ def priors_of(body: Body, points: RiggedPoints, signs: SignPriors) -> Priors:
     """The priors of a clip."""
     return Priors(
         collider(body_capsules(body), points.joint_rest, points.joint_shapedirs),
-        finger_chains(joint_limits(points.joint_rest)),
+        finger_chains(joint_limits(points.joint_rest), points.joint_rest),
         signs,
     )

@@ -90,7 +90,7 @@ def _span(entry: Any, where: str) -> Span:
     kind, hand = entry.get("kind"), entry.get("hand", "both")
     if kind not in KINDS:
         raise UserError(f"{where}: kind is {kind!r}; use {', '.join(KINDS)}.")
-    if hand not in HANDS:
+    if not isinstance(hand, str) or hand not in HANDS:
         raise UserError(f"{where}: hand is {hand!r}; use left, right or both.")
     if hand != "both" and kind == "equal":
         raise UserError(f"{where}: equal is of both hands; leave hand out.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ..keypoints.record import Keypoints
 from .initial import fill_gaps
@@ -210,5 +210,4 @@ def _moving_together(wrists: np.ndarray, fps: float) -> np.ndarray:
     places = gaussian_filter1d(wrists, 2 * _SMOOTH_SECONDS * fps, axis=0, mode="nearest")
     speed = np.linalg.norm(np.gradient(places, axis=0), axis=-1) * fps
     together = (speed > MOVING).all(1)
-    reach = np.ones(2 * max(1, round(fps / 8)) + 1)
-    return np.convolve(together, reach, mode="same") > 0
+    return maximum_filter1d(together.astype(np.int8), 2 * max(1, round(fps / 8)) + 1) > 0
