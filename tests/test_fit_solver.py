@@ -14,6 +14,7 @@ from diffsign.retarget.body.load import load_body
 from diffsign.retarget.body.model import pose_vertices, shape_body
 from diffsign.retarget.body.phenotype import phenotype_betas
 from diffsign.retarget.body.skeleton import INDEX, LEFT_HAND, PARENTS, RIGHT_HAND
+from diffsign.retarget.body.smplx_file import write_smplx
 from diffsign.retarget.fit import windows
 from diffsign.retarget.fit.banded import BlockBanded, factorised, solved
 from diffsign.retarget.fit.camera import camera_for
@@ -301,3 +302,29 @@ def test_hands_that_nobody_sees_rest(keypoints):
     bare = replace(keypoints, left_hand=np.zeros_like(keypoints.left_hand))
     motion = fit_clip(some_frames(bare, slice(0, 12)))
     assert np.abs(motion.poses.reshape(-1, 55, 3)[:, list(LEFT_HAND)]).max() < 1e-3
+
+
+def test_the_users_smplx_gets_the_same_answer(body, keypoints, tmp_path):
+    """The open body's own SMPL-X file, fitted as the user's, and posed by the package smplx."""
+    import smplx
+
+    path = tmp_path / "SMPLX_NEUTRAL.npz"
+    write_smplx(path, body)
+    few = some_frames(keypoints, slice(15, 27))
+    ours = fit_clip(few)
+    theirs = fit_clip(few, FitOptions(body="smplx", body_path=str(path)))
+    assert theirs.body == "smplx"
+    apart = [motion.joints[:, 13:] - motion.joints[:, 12:13] for motion in (ours, theirs)]
+    assert np.linalg.norm(apart[0] - apart[1], axis=-1).mean() < 0.01
+    model = smplx.SMPLX(
+        str(path), num_betas=16, use_pca=False, flat_hand_mean=True, batch_size=12,
+        use_face_contour=False,
+    )  # fmt: skip
+    names = ("global_orient", "body_pose", "jaw_pose", "leye_pose", "reye_pose")
+    names += ("left_hand_pose", "right_hand_pose")
+    parts = np.split(theirs.poses, [3, 66, 69, 72, 75, 120], axis=1)
+    given_poses = {n: torch.from_numpy(p) for n, p in zip(names, parts, strict=True)}
+    betas = torch.from_numpy(theirs.betas[None, :16]).expand(12, -1)
+    transl = torch.from_numpy(theirs.trans)
+    posed = model(betas=betas, transl=transl, **given_poses).joints.detach().numpy()[:, :55]
+    np.testing.assert_allclose(posed, theirs.joints, atol=3e-3)

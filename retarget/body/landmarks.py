@@ -218,14 +218,14 @@ def _open_landmarks(key: str) -> Landmarks:
 
 
 def landmarks(body: Body) -> Landmarks:
-    """The detector's points on a body.
+    """The detector's points on a body; those of SMPL-X are carried over from the open one."""
+    marks = _open_landmarks("open")
+    if body.name == "open":
+        return marks
+    from .load import load_body
+    from .transferred import transferred
 
-    Raises:
-        ValueError: a body other than the open one, whose face points are not calibrated.
-    """
-    if body.name != "open":
-        raise ValueError(f"no landmarks for the body {body.name!r}")
-    return _open_landmarks(body.name)
+    return transferred(marks, load_body("open"), body)
 
 
 def landmark_points(

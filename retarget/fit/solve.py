@@ -98,14 +98,18 @@ def _motion(
     trans = parameters.trans.detach().numpy()
     rest = points.joint_rest + points.joint_shapedirs @ betas[:BETAS_USED]
     rotations, positions = joint_transforms(rest, poses, trans)
-    actions = solve_face(body, betas, rotations, positions, camera, keypoints)
+    names = body.action_names or load_body("open").action_names
+    if body.action_names:
+        actions = solve_face(body, betas, rotations, positions, camera, keypoints)
+    else:  # SMPL-X's expressions are no facial actions, and its face points are not calibrated
+        actions = np.zeros((frames, len(names)), np.float32)
     return Motion(
         trans=trans,
         poses=poses.astype(np.float32),
         betas=betas,
         expression=actions,
         facial_actions=actions,
-        facial_action_names=body.action_names,
+        facial_action_names=names,
         joints=positions.astype(np.float32),
         joint_names=JOINT_NAMES,
         camera=camera,
