@@ -63,11 +63,12 @@ def draw_normal(normal: np.ndarray, seen: np.ndarray) -> np.ndarray:
         normal: (H, W, 3) camera space, x right, y up, z to the viewer, unit length.
         seen: (H, W) bool, where there is a surface.
     """
-    facing = np.array([0.0, 0.0, 1.0])
+    normal = np.asarray(normal, np.float32)  # half the memory to move, and bytes are wanted
+    facing = np.array([0.0, 0.0, 1.0], np.float32)
     lengths = np.linalg.norm(normal, axis=2, keepdims=True)
     usable = seen[..., None] & (lengths > 1e-6)
     unit = np.where(usable, normal / np.maximum(lengths, 1e-6), facing)
-    return _to_bytes((1.0 + unit * [-1.0, 1.0, 1.0]) / 2.0)
+    return _to_bytes((1.0 + unit * np.array([-1.0, 1.0, 1.0], np.float32)) / 2.0)
 
 
 def draw_segmentation(seen: np.ndarray) -> np.ndarray:

@@ -103,7 +103,7 @@ def check_options(options: PassOptions) -> None:
     if options.workers is not None and options.workers < 1:
         raise UserError(f"{options.workers} workers cannot render: use 1 or more.")
     for name, known, what in (
-        (options.lights, RIGS, "lights"),
+        (options.lights, RIGS, "light"),
         (options.engine, ENGINES, "engine"),
         (options.device, DEVICES, "device"),
     ):
