@@ -31,6 +31,7 @@ class Family:
     sided: Mapping[str, str]
     sides: Mapping[str, tuple[str, ...]]
     twists: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0  # where several tables explain a rig, the one an animator would use
 
     def bones(self) -> dict[str, tuple[str, ...]]:
         """Joint -> names, ``a|b`` still in them."""
@@ -231,12 +232,12 @@ _RIGIFY_METARIG = Family(
     _DOT_SIDES,
 )
 
-# The controls that an animator moves in a generated rig, limbs in FK.
+# The controls that an animator moves in a generated rig, limbs in FK. The lower spine's controls
+# carry the hips, against the tree of the body, and are left alone.
 _RIGIFY_CONTROLS = Family(
     "rigify",
     {
         "pelvis": "torso",
-        "spine1": "spine_fk.001",
         "spine2": "spine_fk.002",
         "spine3": "spine_fk.003",
         "neck": "neck",
@@ -249,6 +250,7 @@ _RIGIFY_CONTROLS = Family(
         for part in ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist")
     },
     _DOT_SIDES,
+    priority=1,
 )
 
 # What an exporter keeps of a generated rig: its deforming bones.

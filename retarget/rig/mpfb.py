@@ -72,9 +72,8 @@ def _place(end: dict, points: np.ndarray, groups: dict) -> np.ndarray:
     if end["strategy"] == "CUBE":
         return points[groups[end["cube_name"]]].mean(axis=0)
     if end["strategy"] in ("VERTEX", "MEAN"):
-        return points[np.atleast_1d(end.get("vertex_indices", end.get("vertex_index")))].mean(
-            axis=0
-        )
+        ids = end["vertex_indices"] if "vertex_indices" in end else [end["vertex_index"]]
+        return points[ids].mean(axis=0)
     return np.array(end["default_position"], float)
 
 

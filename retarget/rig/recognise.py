@@ -21,11 +21,9 @@ def recognise(skeleton: Skeleton) -> RigMap:
     Raises:
         UserError: it is no human rig, or two bones fit one joint; says what is missing.
     """
-    best: RigMap | None = None
-    for family in FAMILIES:
-        found = match(skeleton, family)
-        if found and (best is None or _score(found) > _score(best)):
-            best = found
+    found = [(family, match(skeleton, family)) for family in FAMILIES]
+    scored = [(_score(family, rig), rig) for family, rig in found if rig is not None]
+    best = max(scored, key=lambda pair: pair[0])[1] if scored else None
     lacking = CORE if best is None else tuple(j for j in CORE if j not in best.bones)
     if best is not None and not lacking:
         return best
@@ -105,8 +103,9 @@ def _give_chest_its_vertebrae(skeleton: Skeleton, bones: dict[str, tuple[str, ..
         del bones["neck"]
 
 
-def _score(found: RigMap) -> int:
-    return len(found.bones) + sum(joint in found.bones for joint in CORE)
+def _score(family: Family, found: RigMap) -> tuple[int, int, int]:
+    core = sum(joint in found.bones for joint in CORE)
+    return core, family.priority, len(found.bones)
 
 
 def _key(name: str) -> str:

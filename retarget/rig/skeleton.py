@@ -20,6 +20,7 @@ from ..rotations import aligning, transposed, unit
 UP_Y = (0.0, 1.0, 0.0)
 UP_Z = (0.0, 0.0, 1.0)
 _TOLERANCE = 1e-3
+_NO_BONES = "The armature has no bones: choose the one that moves the character."
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Skeleton:
     def __post_init__(self) -> None:
         count = len(self.names)
         if count == 0:
-            raise UserError("The armature has no bones: choose the one that moves the character.")
+            raise UserError(_NO_BONES)
         if len(set(self.names)) != count:
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise UserError(f"Two bones of the armature are named {twice!r}: rename one of them.")
@@ -87,6 +88,8 @@ class Skeleton:
         Raises:
             UserError: the world matrix mirrors or stretches, or a bone's matrix is no rotation.
         """
+        if not len(names):
+            raise UserError(_NO_BONES)
         matrices = np.asarray(matrices, float)
         world = np.eye(4) if world is None else np.asarray(world, float)
         scale = _uniform_scale(world[:3, :3])
