@@ -140,7 +140,7 @@ def ran(monkeypatch):
     fake("retarget.motion", Motion=FakeMotion)
     fake("retarget.body.load", load_body=lambda name: None, open_body_path=lambda: Path(__file__))
     fake("retarget.body.identity", betas_for=lambda body, phenotype, betas: betas)
-    fake("retarget.rig.perform", perform=lambda motion, body, betas: motion)
+    fake("retarget.rig.perform", perform=lambda motion, body, betas, *how: motion)
     fake("render.dress.signer_from", signer_from=signer_from)
     fake("render.dress.caption", describe=lambda signer: f"a signer with {signer.hair_style} hair")
     fake("render.avatar.build", build_avatar=build_avatar)
