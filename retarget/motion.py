@@ -60,7 +60,10 @@ class Motion:
         betas: (B,) one shape for the clip.
         expression: (T, E) in the body's expression space; the open body's space is its 52
             facial actions, so there it equals ``facial_actions``.
-        facial_actions: (T, 52) ARKit weights in [0, 1].
+        facial_actions: (T, 52) ARKit weights in [0, 1]. On the open body they are all of the face:
+            they turn the eyeballs and open the jaw, so the poses of jaw and eyes are 0 in a fit
+            (`retarget.fit.gaze.eye_poses` gives bodies without these actions their eye poses);
+            never both, or the eyes turn twice.
         facial_action_names: the 52 names in order.
         joints: (T, 55, 3) metres in the camera's frame.
         joint_names: the 55 SMPL-X names.

@@ -41,7 +41,9 @@ def bounded_lsq(
         largest = 0.0
         for unknown, column in enumerate(columns):
             old = values[unknown]
-            new = np.minimum(np.maximum(old + ahead[unknown] / diagonal[unknown], 0), limit[unknown])
+            new = np.minimum(
+                np.maximum(old + ahead[unknown] / diagonal[unknown], 0), limit[unknown]
+            )
             change = new - old
             size = float(np.abs(change).max(initial=0))
             if size < TOLERANCE:

@@ -62,6 +62,10 @@ class Words:
 
 _COMMON = ("eyeBlink", "mouthSmile", "jawOpen", "brow")
 _RARE = {
+    "eyeSquint": 0.6,
+    "mouthFrown": 0.6,
+    "mouthStretch": 0.6,
+    "mouthRoll": 0.7,
     "eyeWide": 1.5,
     "cheek": 4.0,
     "noseSneer": 2.0,
@@ -69,6 +73,8 @@ _RARE = {
     "jawRight": 2.0,
     "mouthDimple": 2.0,
     "mouthClose": 3.0,
+    "mouthLowerDown": 1.5,
+    "mouthUpperUp": 1.5,
     "jawForward": 4.0,
     "tongueOut": 20.0,
 }
@@ -78,6 +84,7 @@ _ONE_SIDE, _ONE_EYE, _PAIR = 1.0, 6.0, 1.2
 _TOGETHER = ("mouthLowerDown", "mouthUpperUp", "eyeWide", "eyeSquint", "noseSneer", "mouthStretch")
 """What one side hardly ever does alone, and then costs twice as much."""
 
+_NO_PAIR = ("eyeLook", "jaw", "mouthLeft")
 _RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 _GAZES = (
     ("eyeLookOutLeft", "eyeLookInRight"),
@@ -89,6 +96,8 @@ _GAZES = (
 
 _OPPOSITES = (
     ("jawLeft", "jawRight"),
+    ("browInnerUp", "browDownLeft"),
+    ("browInnerUp", "browDownRight"),
     ("mouthLeft", "mouthRight"),
     ("mouthPucker", "mouthStretchLeft"),
     ("mouthPucker", "mouthStretchRight"),
@@ -98,6 +107,7 @@ _OPPOSITES = (
         for first, second in (
             ("eyeBlink", "eyeWide"),
             ("eyeSquint", "eyeWide"),
+            ("eyeBlink", "eyeSquint"),
             ("mouthSmile", "mouthFrown"),
             ("browDown", "browOuterUp"),
             ("eyeLookUp", "eyeLookDown"),
@@ -121,9 +131,9 @@ def words(names: tuple[str, ...]) -> Words:
         alone = 2.0 if name.startswith(_TOGETHER) else _ONE_EYE if "eyeLook" in name else _ONE_SIDE
         entries.append(((name,), _price(name) * alone))
         other = name.replace("Left", "Right")
-        if name.endswith("Left") and other in names and name not in ("jawLeft", "mouthLeft"):
-            if "eyeLook" not in name:
-                entries.append(((name, other), _price(name) * _PAIR))
+        paired = name.endswith("Left") and not name.startswith(_NO_PAIR)
+        if paired:
+            entries.append(((name, other), _price(name) * _PAIR))
     entries += [(pair, 0.5) for pair in _GAZES]
     entries.append((_RAISED_BROWS, _price("brow") * _PAIR))
     actions = np.zeros((len(names), len(entries)))
@@ -167,12 +177,15 @@ class FaceModel:
         return replace(self, rest=rest)
 
     def rigid(self) -> np.ndarray:
-        """(N, 3, 6): what a small turn (3) and shift (3) of the head does to each point."""
+        """(N, 3, 7): what a small turn (3), shift (3) and growth (1) of the head does to a point.
+
+        Growth stands for depth, which shows in the picture as size alone.
+        """
         x, y, z = self.rest.T
-        zero, one = np.zeros_like(x), np.ones_like(x)
+        zero = np.zeros_like(x)
         turn = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).reshape(-1, 3, 3)
-        shift = np.broadcast_to(np.eye(3), (len(x), 3, 3)) * one[:, None, None]
-        return np.concatenate([turn, shift], -1)
+        shift = np.broadcast_to(np.eye(3), (len(x), 3, 3))
+        return np.concatenate([turn, shift, self.rest[:, :, None]], -1)
 
 
 _OWN_EYES, _SIGNERS_EYES = 0.0003, 0.001

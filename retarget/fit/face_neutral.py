@@ -48,10 +48,10 @@ _NOSE = (2, 98, 327, 1, 4)
 MEASURES: tuple[Measure, ...] = (
     Measure((385, 386, 387), (380, 374, 373), 1, "eyeBlinkLeft", 0.8, 0.0012, 0.003, 0.4),
     Measure((158, 159, 160), (153, 145, 144), 1, "eyeBlinkRight", 0.8, 0.0012, 0.003, 0.4),
-    Measure((336, 296, 285, 295), (362, 263), 1, "browInnerUp", 0.5, 0.004, 0.003, 1.5),
-    Measure((107, 66, 55, 65), (133, 33), 1, "browInnerUp", 0.5, 0.004, 0.003, 1.5),
-    Measure((334, 293, 300, 282, 283), (362, 263), 1, "browOuterUpLeft", 0.5, 0.004, 0.003, 1.5),
-    Measure((105, 63, 70, 52, 53), (133, 33), 1, "browOuterUpRight", 0.5, 0.004, 0.003, 1.5),
+    Measure((336, 296, 285, 295), (362, 263), 1, "browInnerUp", 0.5, 0.006, 0.003, 0.8),
+    Measure((107, 66, 55, 65), (133, 33), 1, "browInnerUp", 0.5, 0.006, 0.003, 0.8),
+    Measure((334, 293, 300, 282, 283), (362, 263), 1, "browOuterUpLeft", 0.5, 0.006, 0.003, 0.8),
+    Measure((105, 63, 70, 52, 53), (133, 33), 1, "browOuterUpRight", 0.5, 0.006, 0.003, 0.8),
     Measure((13, 82, 312), (14, 87, 317), 1, "jawOpen", 0.1, 0.001, 0.005, 0.4),
     Measure((291, 308), _NOSE, 1, "mouthSmileLeft", 0.1, 0.0015, 0.004, 1.0),
     Measure((61, 78), _NOSE, 1, "mouthSmileRight", 0.1, 0.0015, 0.004, 1.0),
@@ -164,7 +164,7 @@ def _plausible(base: np.ndarray, offset: np.ndarray, noise: np.ndarray) -> np.nd
 
 def _without_rigid(model: FaceModel, base: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """Take a turn, a shift and a change of size out of an offset: those are the head's."""
-    design = np.concatenate([model.with_rest(base).rigid(), base[:, :, None]], -1)
+    design = model.with_rest(base).rigid()
     rows = rigid_ids()
     part = design[rows].reshape(-1, 7)
     amount = np.linalg.lstsq(part, offset[rows].ravel(), rcond=None)[0]

@@ -91,7 +91,11 @@ def pulls(model: FaceModel, view: FaceView, actions: np.ndarray) -> tuple[np.nda
 
 
 def solve_actions(
-    model: FaceModel, view: FaceView, price: float, shares: np.ndarray | None = None, steps: int = STEPS,
+    model: FaceModel,
+    view: FaceView,
+    price: float,
+    shares: np.ndarray | None = None,
+    steps: int = STEPS,
     settle: bool = False,
 ) -> tuple[np.ndarray, FaceView, np.ndarray]:
     """Actions (T, A) in [0, 1], the view with the head put right, and the dictionary's shares.
@@ -107,7 +111,9 @@ def solve_actions(
     moves = model.moves @ words.actions
     design = np.concatenate([moves, model.rigid()], -1)
     weighted = design * model.weights[:, None, None]
-    kernel = np.stack([a.T @ b for a in np.moveaxis(weighted, 1, 0) for b in np.moveaxis(design, 1, 0)])
+    kernel = np.stack(
+        [a.T @ b for a in np.moveaxis(weighted, 1, 0) for b in np.moveaxis(design, 1, 0)]
+    )
     kernel = kernel.reshape(9, -1)
     effect = np.sqrt(np.einsum("nda,nda->a", weighted[:, :, :size], moves))
     noise = np.sqrt(model.weights.sum()) * 1e-3
@@ -115,7 +121,7 @@ def solve_actions(
     ridge = _RIDGE * effect**2
     cost = price * words.price * noise * effect
     fight = _FIGHT * words.against * np.outer(effect, effect)
-    rigid_ridge = _RIGID_RIDGE * model.weights.sum() * np.diag([0.01, 0.01, 0.01, 1, 1, 1])
+    rigid_ridge = _RIGID_RIDGE * model.weights.sum() * np.diag([0.01, 0.01, 0.01, 10, 10, 10, 0.01])
     allowed: np.ndarray | float = 1.0
     for step_index in range(steps):
         if settle and step_index == steps - 1:
@@ -124,9 +130,9 @@ def solve_actions(
             cost = cost * _LAST_PRICE
         actions = words.spell(shares)
         force, metric = pulls(model, view, actions)
-        gram = (metric.reshape(count, 9) @ kernel).reshape(count, size + 6, -1)
+        gram = (metric.reshape(count, 9) @ kernel).reshape(count, size + 7, -1)
         gram = gram * ((view.seen @ model.weights) / model.weights.sum())[:, None, None]
-        right = force.reshape(count, -1) @ weighted.reshape(-1, size + 6)
+        right = force.reshape(count, -1) @ weighted.reshape(-1, size + 7)
         head, cross = gram[:, size:, size:] + rigid_ridge, gram[:, :size, size:]
         answer = np.linalg.solve(head, np.swapaxes(cross, 1, 2))
         own = gram[:, :size, :size] - cross @ answer + np.diag(ridge)
@@ -137,6 +143,7 @@ def solve_actions(
         left = right[:, size:] - ((new - shares)[:, None] @ cross)[:, 0]
         step = np.linalg.solve(head, left[..., None])[..., 0]
         turn = view.turn @ Rotation.from_rotvec(step[:, :3]).as_matrix()
-        place = view.place + np.einsum("tij,tj->ti", view.turn, step[:, 3:])
+        place = view.place + np.einsum("tij,tj->ti", view.turn, step[:, 3:6])
+        place = place / (1 + np.clip(step[:, 6:], -0.2, 0.2))
         view, shares = view.moved(turn, place), new
     return words.spell(shares), view, shares

@@ -12,7 +12,7 @@ import numpy as np
 FULL_DEGREES = {"Up": 11.0, "Down": 18.0, "In": 21.0, "Out": 21.0}
 """How far an eyeLook action at 1 turns the open body's eyes, measured on its mesh."""
 
-_SHUT = 0.6
+_SHUT = 0.5
 """Beyond this share of a blink the iris is hidden, and the detector makes it up."""
 
 
