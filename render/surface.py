@@ -58,8 +58,12 @@ class Surface:
         row, column = np.divmod(hits.pixel, width)
         here = np.stack([column, row], axis=1) + 0.5
         others = [other for other in (before, after) if other is not vertices]
-        values = np.concatenate([vertex_normals(vertices, self.faces), *others], axis=1)
-        blended = _blend(values.astype(np.float32), self.faces[hits.face], hits.weights)
+        corners = self.faces[hits.face]
+        wanted = np.zeros(len(vertices), bool)
+        wanted[corners] = True
+        about = self.faces[wanted[self.faces].any(axis=1)]  # all faces at the vertices seen
+        values = np.concatenate([vertex_normals(vertices, about), *others], axis=1)
+        blended = _blend(values.astype(np.float32), corners, hits.weights)
         normal = blended[:, :3] * np.where(hits.front, 1.0, -1.0)[:, None]
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
         motion = np.zeros((len(here), 4), np.float32)
