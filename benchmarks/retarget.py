@@ -9,8 +9,9 @@ retargeting does not use.
 
 A contact is a frame in which a fingertip or the palm is within 15 mm of the rest of the body. It is
 kept if the performer's same part is within 15 mm of the same region: the skin that lies within
-30 mm of what was touched, on the source's body. A contact of the performer is false where the
-source's part was more than 25 mm off the body.
+30 mm of what was touched, on the source's body. It is sound where the source's hand is no deeper
+than 5 mm in anything: a fit that puts a hand into the chest does not say what it touches. A contact
+of the performer is false where the source's part was more than 25 mm off the body.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ BODIES = {
     "elderly": {"age": 1.0, "gender": 0.8},
 }
 TOUCH, PATCH, CLEARLY_OFF = 0.015, 0.030, 0.025
+SOUND = 0.005
 NEARBY = 0.12
-EVERY = 6
+EVERY = 8
 """Of the frames, one in so many is measured on the meshes."""
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 SIDES = ("left", "right")
@@ -153,6 +155,7 @@ class Seen:
     """What the meshes of one performance show, per frame."""
 
     touching: list[dict[str, tuple[float, np.ndarray]]]
+    hands: list[dict[str, float]]
     depth: np.ndarray
     arm_depth: np.ndarray
     posed: np.ndarray
@@ -169,6 +172,7 @@ def look(meter: Meter, motion: Motion) -> Seen:
         motion.facial_actions[::EVERY],
     )
     touching, hands, arms = [], [], []
+    by_hand = []
     for at in posed:
         found: dict[str, tuple[float, np.ndarray]] = {}
         deepest = []
@@ -186,6 +190,7 @@ def look(meter: Meter, motion: Motion) -> Seen:
                     found[name] = (off, at[faces[triangle[best]]].mean(0))
         touching.append(found)
         hands.append(max(deepest))
+        by_hand.append(dict(zip(SIDES, deepest, strict=True)))
         pressed = []
         for side in SIDES:
             ids = meter.arm[side]
@@ -193,13 +198,15 @@ def look(meter: Meter, motion: Motion) -> Seen:
             within = inside(at[ids], gap, triangle, at[meter.trunk])
             pressed.append(depth(gap, within))
         arms.append(max(pressed))
-    return Seen(touching, np.array(hands), np.array(arms), posed)
+    return Seen(touching, by_hand, np.array(hands), np.array(arms), posed)
 
 
 @dataclass(frozen=True)
 class Figures:
     kept: int
     contacts: int
+    sound_kept: int
+    sound: int
     false: int
     touches: int
     depths: np.ndarray
@@ -212,7 +219,7 @@ class Figures:
 
 def compare(meter: Meter, source: Motion, before: Seen, performed: Motion, speed: float) -> Figures:
     after = look(meter, performed)
-    kept = contacts = false = touches = 0
+    kept = contacts = sound_kept = sound = false = touches = 0
     for frame, (was, now) in enumerate(zip(before.touching, after.touching, strict=True)):
         for name, (gap, spot) in was.items():
             side = name.split()[0]
@@ -226,7 +233,11 @@ def compare(meter: Meter, source: Motion, before: Seen, performed: Motion, speed
             old = before.posed[frame]
             patch = faces[np.linalg.norm(old[faces].mean(1) - spot, axis=1) < PATCH]
             ids = meter.parts[name]
-            kept += distances(after.posed[frame][ids], after.posed[frame], patch)[0].min() <= TOUCH
+            gap_now = distances(after.posed[frame][ids], after.posed[frame], patch)[0].min()
+            kept += gap_now <= TOUCH
+            if before.hands[frame][side] <= SOUND:
+                sound += 1
+                sound_kept += gap_now <= TOUCH
     turned = rotation_matrices(
         (performed.poses - source.poses).reshape(len(source.poses), 55, 3)[:, 25:]
     )
@@ -234,6 +245,8 @@ def compare(meter: Meter, source: Motion, before: Seen, performed: Motion, speed
     return Figures(
         kept,
         contacts,
+        sound_kept,
+        sound,
         false,
         touches,
         after.depth,
@@ -268,18 +281,21 @@ def acceleration(motion: Motion) -> float:
 
 
 HEADER = (
-    "| clip | body | way | kept | false | hand in body p95 / max mm | forearm in trunk max mm "
-    "| handshape ° | palm ° | acceleration | frames/s |\n" + "|---" * 11 + "|"
+    "| clip | body | way | kept, sound | kept, all | false | hand in body p95 / max mm "
+    "| forearm in trunk max mm "
+    "| handshape ° | palm ° | acceleration | frames/s |\n" + "|---" * 12 + "|"
 )
 
 
 def row(clip: str, body: str, way: str, figures: list[Figures]) -> str:
     kept, contacts = sum(f.kept for f in figures), sum(f.contacts for f in figures)
+    held, sound = sum(f.sound_kept for f in figures), sum(f.sound for f in figures)
     false, touches = sum(f.false for f in figures), sum(f.touches for f in figures)
     depths = 1000 * np.concatenate([f.depths for f in figures])
     arms = 1000 * np.concatenate([f.arm_depths for f in figures])
     return (
-        f"| {clip} | {body} | {way} | {_share(kept, contacts)} | {_share(false, touches)} "
+        f"| {clip} | {body} | {way} | {_share(held, sound)} | {_share(kept, contacts)} "
+        f"| {_share(false, touches)} "
         f"| {np.percentile(depths, 95):.1f} / {depths.max():.1f} | {arms.max():.1f} "
         f"| {max(f.handshape for f in figures):.1f} | {max(f.palm for f in figures):.1f} "
         f"| {np.mean([f.jerkiness for f in figures]):.2f} "
@@ -330,9 +346,8 @@ def main() -> None:
                 groups.setdefault((group, name, way), []).append(figures)
                 if options.each:
                     print(row(clip, name, way, [figures]), flush=True)
-        group_rest = ("source", "-")
         print(
-            f"| {clip} | {group_rest[0]} | - | | | {1000 * np.percentile(before.depth, 95):.1f} / "
+            f"| {clip} | source | - | | | | {1000 * np.percentile(before.depth, 95):.1f} / "
             f"{1000 * before.depth.max():.1f} | {1000 * before.arm_depth.max():.1f} | | | | |",
             flush=True,
         )

@@ -23,6 +23,8 @@ _MOVE, _TURN, _SWIVEL = slice(0, 3), slice(3, 6), 6
 
 _MARGIN = 0.08
 """Metres around a hand in which skin is looked at."""
+_SKIN = 0.001
+"""Metres that every probe is kept off: between probes the skin bulges."""
 _FREE = 0.017
 """Metres that what did not touch is kept off: more than what counts as touching."""
 _SHRINK = 0.6
@@ -33,7 +35,7 @@ _HOLD = 20.0
 """Touching points of a hand count like so many at most: a flat palm is no stronger than a pinch."""
 _MEETING = 6
 """Probes by which hands meet that were in each other."""
-_PUSH = 10.0
+_PUSH = 20.0
 """Weight of a probe that is too near, against that of one that is held."""
 _SLIDE = 0.05
 """Weight of keeping a touch from sliding over the skin, against that of the touch."""
@@ -162,7 +164,7 @@ def solve_contacts(
     source: Performer,
     performer: Performer,
     wrists: np.ndarray,
-    rounds: int = 6,
+    rounds: int = 7,
 ) -> np.ndarray:
     """Poses (T, 165) of the performer that keep the source's touches, near wrists (T, 2, 3)."""
     points, normals = _posed(surface, source, source.poses)
@@ -260,7 +262,7 @@ class _Rows:
         """Rows (R, U), what they should come to (R,) and weights (R,) of a hand."""
         at = self.points[probes]
         near = nearest(at, self.points, self.normals, rule.among)
-        floor = np.clip(_SHRINK * rule.gap, 0, _FREE)
+        floor = np.clip(_SHRINK * rule.gap, _SKIN, _FREE)
         jacobian = self._relative(k, at, near.point, self.normals[near.point])
         free, wanted, weight = _pushed(jacobian, near.gap, floor, state)
         parts = [(jacobian[free], wanted, weight)]
