@@ -26,6 +26,8 @@ _PERFORMING = (
     "locations",
     "perform",
     "rotations",
+    "skeleton",
+    "smooth",
     "surface",
     "touch",
 )
@@ -200,6 +202,7 @@ def avatar_stage(folder: Path, look: Look | None = None) -> Stage:
             "render/avatar/**/*.py",
             "render/dress/caption.py",
             "retarget/body/**/*.py",
+            "retarget/rotations.py",
             *(f"retarget/rig/{name}.py" for name in _PERFORMING),
         ),
         files=(AVATAR, PERFORMANCE),

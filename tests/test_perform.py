@@ -16,6 +16,7 @@ from diffsign.retarget.rig.apart import ways_apart
 from diffsign.retarget.rig.arms import Reach, solve_arms
 from diffsign.retarget.rig.perform import perform
 from diffsign.retarget.rig.rotations import nearest_turns, rotation_vectors
+from diffsign.retarget.rig.smooth import smooth_solution
 from diffsign.retarget.rig.touch import gaps
 
 WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
@@ -204,3 +205,20 @@ def test_clouds_in_each_other_are_parted_by_no_more_than_needed():
     ways = ways_apart(left, right, np.ones(12, bool), np.tile([0, 0, -1.0], (12, 1)))
     np.testing.assert_allclose(ways, np.tile([0.02, 0, 0], (12, 1)), atol=0.006)
     assert not ways_apart(left, right, np.zeros(12, bool), np.zeros((12, 3))).any()
+
+
+def test_the_smooth_solution_is_that_of_the_whole_system():
+    rng = np.random.default_rng(0)
+    frames, size = 7, 4
+    rows = rng.normal(size=(frames, 3, size))
+    matrices, vectors = np.swapaxes(rows, 1, 2) @ rows, rng.normal(size=(frames, size))
+    prior, smooth = rng.uniform(0.1, 1, size), rng.uniform(0.1, 1, size)
+    bend = np.diff(np.eye(frames), 2, axis=0)
+    whole = np.kron(bend.T @ bend, np.diag(smooth)) + np.kron(np.eye(frames), np.diag(prior))
+    for frame in range(frames):
+        at = slice(frame * size, (frame + 1) * size)
+        whole[at, at] += matrices[frame]
+    expected = np.linalg.solve(whole, vectors.reshape(-1)).reshape(frames, size)
+    start = np.zeros((frames, size))
+    found = smooth_solution(matrices, vectors, start, prior, smooth, 200)
+    np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -15,6 +15,7 @@ from ..body.model import joint_transforms
 from ..body.skeleton import INDEX
 from .apart import ways_apart
 from .arms import Reach, solve_arms
+from .smooth import smooth_solution
 from .surface import HANDS, SIDES, Shape, Surface, pose_surface
 from .touch import candidates, nearest
 
@@ -179,10 +180,12 @@ def solve_contacts(
     )
     for _ in range(rounds):
         matrices, vectors = _system(surface, performer, poses, state, rules)
-        limited = _limited(_smooth_solution(matrices, vectors, state))
+        limited = _limited(smooth_solution(matrices, vectors, state, _PRIOR, _SMOOTH))
         # Turns that were cut leave their share of the way to the moves.
         pinned = _PINNED * limited
-        state = _smooth_solution(matrices + np.diag(_PINNED), vectors + pinned, limited)
+        state = smooth_solution(
+            matrices + np.diag(_PINNED), vectors + pinned, limited, _PRIOR, _SMOOTH
+        )
         poses = solve_arms(
             performer.shape.joints, performer.poses, performer.trans, _reach(wrists, state)
         )
@@ -355,40 +358,3 @@ def _stacked(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, wanted, weights = zip(*parts, strict=True)
     return np.concatenate(rows), np.concatenate(wanted), np.concatenate(weights)
-
-
-def _smooth_solution(
-    matrices: np.ndarray, vectors: np.ndarray, start: np.ndarray, steps: int = 60
-) -> np.ndarray:
-    """The states (T, U) that minimise rows + prior + squared second differences.
-
-    Conjugate gradients over the whole clip, preconditioned with each frame's own block.
-    """
-    frames = len(vectors)
-
-    def apply(x: np.ndarray) -> np.ndarray:
-        out = (matrices @ x[..., None])[..., 0] + _PRIOR * x
-        if frames > 2:
-            bend = _SMOOTH * (x[2:] - 2 * x[1:-1] + x[:-2])
-            out[2:] += bend
-            out[1:-1] -= 2 * bend
-            out[:-2] += bend
-        return out
-
-    inverse = np.linalg.inv(matrices + np.diag(_PRIOR + 6 * _SMOOTH))
-    x = start.copy()
-    residual = vectors - apply(x)
-    z = (inverse @ residual[..., None])[..., 0]
-    direction, energy = z, float((residual * z).sum())
-    for _ in range(steps):
-        if energy < 1e-12 * max(frames, 1):
-            break
-        pushed = apply(direction)
-        step = energy / float((direction * pushed).sum())
-        x = x + step * direction
-        residual = residual - step * pushed
-        z = (inverse @ residual[..., None])[..., 0]
-        following = float((residual * z).sum())
-        direction = z + following / energy * direction
-        energy = following
-    return x
