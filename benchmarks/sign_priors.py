@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -149,7 +150,7 @@ def perfect_keypoints(body: Body, motion: Motion) -> Keypoints:
 
 def spoilt(keypoints: Keypoints, rng: np.random.Generator) -> tuple[Keypoints, slice]:
     """Noise, dropped hands, and the right hand hidden; and the frames in which it is."""
-    parts = {name: part.copy() for name, part in keypoints.parts().items()}
+    parts: dict[str, Any] = {name: part.copy() for name, part in keypoints.parts().items()}
     for name, part in parts.items():
         size = 0.01 if name == "body_world" else NOISE_PIXELS
         part[..., :3] += rng.normal(0, size, part[..., :3].shape)

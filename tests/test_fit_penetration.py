@@ -152,14 +152,14 @@ def test_hands_in_each_other_are_pushed_apart(body, hit):
     joints = body.J_regressor @ body.v_template
     rotvecs = arms_forward(CROSSED).requires_grad_()
     nothing = torch.zeros(16)
-    before = depths(hit, *posed(joints, rotvecs), nothing)
+    before = depths(hit, *posed(joints, rotvecs), betas=nothing)
     assert before.max() > 0.01
     optimiser = torch.optim.Adam([rotvecs], lr=0.01)
     for _ in range(150):
         optimiser.zero_grad()
-        penetration(hit, *posed(joints, rotvecs), nothing).backward()
+        penetration(hit, *posed(joints, rotvecs), betas=nothing).backward()
         optimiser.step()
-    after = depths(hit, *posed(joints, rotvecs), nothing)
+    after = depths(hit, *posed(joints, rotvecs), betas=nothing)
     assert not len(after) or after.max() < 0.001
 
 
@@ -168,7 +168,7 @@ def test_what_only_touches_stays(body, hit):
     nothing = torch.zeros(16)
 
     def deepest(apart):
-        found = depths(hit, *posed(joints, arms_forward(apart)), nothing)
+        found = depths(hit, *posed(joints, arms_forward(apart)), betas=nothing)
         return float(found.max()) if len(found) else 0.0
 
     low, high = 0.0, CROSSED
@@ -176,7 +176,7 @@ def test_what_only_touches_stays(body, hit):
         middle = (low + high) / 2
         low, high = (low, middle) if deepest(middle) > 0 else (middle, high)
     rotvecs = arms_forward(low).requires_grad_()
-    cost = penetration(hit, *posed(joints, rotvecs), nothing)
+    cost = penetration(hit, *posed(joints, rotvecs), betas=nothing)
     assert cost.item() == 0
     assert deepest(low + 0.01) > 0, "a hundredth of a radian further it costs"
 
@@ -188,7 +188,7 @@ def test_the_rest_pose_and_open_hands_cost_nothing(body, hit):
         for side in ("left", "right"):
             for joint, turn in hand_pose(HANDSHAPES[name], side, joints).items():
                 rotvecs[frame, joint] = torch.from_numpy(turn.astype(np.float32))
-    assert float(penetration(hit, *posed(joints, rotvecs), torch.zeros(16))) < 1e-3
+    assert float(penetration(hit, *posed(joints, rotvecs), betas=torch.zeros(16))) < 1e-3
 
 
 def test_a_hand_in_the_face_comes_out_and_fingers_do_not_cross(body, capsules, hit):
@@ -205,7 +205,9 @@ def test_torch_and_numpy_agree(body, capsules, hit):
     betas = np.linspace(-0.6, 0.6, 16)
     shaped = capsules.shaped(betas)
     _, shaped_joints = shape_body(body, betas)
-    found = depths(hit, *posed(shaped_joints, rotvecs), torch.tensor(betas, dtype=torch.float32))
+    found = depths(
+        hit, *posed(shaped_joints, rotvecs), betas=torch.tensor(betas, dtype=torch.float32)
+    )
     poses = rotvecs.numpy().reshape(1, -1)
     ends = pose_capsules(
         shaped, shaped_joints, *joint_transforms(shaped_joints, poses, np.zeros((1, 3)))
