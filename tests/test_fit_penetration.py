@@ -129,7 +129,7 @@ def test_nearest_places_are_the_nearest(a, b, c, d):
     assert found <= np.linalg.norm(places, axis=-1).min() + 1e-6
 
 
-def posed(joints, rotvecs):
+def posed(joints: np.ndarray, rotvecs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     rotations, positions = forward(
         rotation_matrices(rotvecs),
         torch.from_numpy(joints.astype(np.float32)),
