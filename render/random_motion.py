@@ -78,8 +78,6 @@ def random_pose(
         poses[INDEX[name]] = _tilt(rng, 2, 3, 2).as_rotvec()
     poses[INDEX["neck"]] = _tilt(rng, 5, 9, 4).as_rotvec()
     poses[INDEX["head"]] = _tilt(rng, 6, 11, 6).as_rotvec()
-    gaze = _tilt(rng, 5, 10, 0).as_rotvec()
-    poses[INDEX["left_eye_smplhf"]] = poses[INDEX["right_eye_smplhf"]] = gaze
 
     one_handed = rng.random() < 0.22
     resting = str(rng.choice(["left", "right"])) if one_handed else None
@@ -105,7 +103,7 @@ def random_face(rng: np.random.Generator, action_names: tuple[str, ...]) -> np.n
         strength = rng.uniform(0.35, 1.0)
         for name in FACIAL_GESTURES[choice]:
             actions[action_names.index(name)] = strength * rng.uniform(0.8, 1.0)
-    if rng.random() < 0.3:
+    if rng.random() < 0.7:
         strength = rng.uniform(0.1, 0.6)
         for name in EYE_ACTIONS[rng.integers(len(EYE_ACTIONS))]:
             actions[action_names.index(name)] = strength
