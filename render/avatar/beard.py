@@ -7,7 +7,7 @@ import numpy as np
 from .avatar import Material
 from .colours import hex_to_linear
 from .draft import Draft
-from .hairparts import Part, coloured, joined, lock_part
+from .hairparts import Part, coloured, hair_uv, joined, lock_part
 from .masks import vertex_mask
 from .noise import smoothstep, value_noise
 from .record import Signer
@@ -88,5 +88,5 @@ def beard_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
     material = Material("beard", "beard", "hair", tuple(colour), 0.6, 0.25)
     whole = joined([part.sheet for part in parts])
     draft = Draft("beard", whole, colours, (material,), np.zeros(len(whole.faces), int),
-                  two_sided=True)  # fmt: skip
+                  two_sided=True, uv=hair_uv(parts, shape.joints))  # fmt: skip
     return (draft,)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...retarget.body.model import Body
 from .avatar import Avatar, Material, Piece
+from .charts import unrolled
 from .record import Signer
 from .sheet import Sheet
 
@@ -19,7 +20,7 @@ _STILL = 2e-5  # metres; smaller movements of a facial action are not stored
 class Draft:
     """One piece to be: its surface, linear RGB per vertex (n,3), materials and which of them each
     face has (F,). `weights` (n,55) replaces the skinning that the sheet's anchor gives; `still`
-    pieces follow no facial action. `uv` is per corner (F,3,2)."""
+    pieces follow no facial action. `uv` is per corner (F,3,2); `charts` makes it where it is None."""
 
     name: str
     sheet: Sheet
@@ -63,6 +64,9 @@ def join(
             if draft.still
             else np.asarray(draft.sheet.anchor @ actions, np.float32)
         )
+        uv = draft.uv
+        if uv is None:
+            uv = unrolled(draft.sheet.vertices, draft.sheet.faces, joints)
         pieces.append(
             Piece(
                 name=draft.name,
@@ -71,7 +75,7 @@ def join(
                 stop=start + count,
                 faces=(draft.sheet.faces + start).astype(np.int32),
                 face_material=(draft.face_material + len(materials)).astype(np.int32),
-                uv=None if draft.uv is None else draft.uv.astype(np.float32),
+                uv=uv.astype(np.float32),
                 two_sided=draft.two_sided,
             )
         )

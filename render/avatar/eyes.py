@@ -49,7 +49,11 @@ def eyes_draft(signer: Signer, shape: Shape) -> tuple[Draft, np.ndarray]:
         sparse.vstack([part for ball, loose, _ in sheets for part in (ball.anchor, loose)]).tocsr(),
     )
     material = Material("eyes", "eyes", "eye", tuple(_SCLERA), 0.08, 0.6)
-    return plain("eyes", sheet, np.concatenate(colours), material), place
+    # Each ball as seen from its front, the left one in the left half.
+    disc = _directions()[:, :2] * np.sqrt(0.5 / (1 + _directions()[:, 2:]))  # of equal areas
+    unit = 0.5 + 0.48 * disc[sheet.faces[: len(faces[0])]]
+    uv = np.concatenate([unit * [0.5, 1.0] + [half, 0.0] for half in (0.0, 0.5)])
+    return plain("eyes", sheet, np.concatenate(colours), material, uv=uv), place
 
 
 def _directions() -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from .avatar import Material
 from .colours import hex_to_linear
 from .draft import Draft
-from .hairparts import Head, coloured, joined
+from .hairparts import Head, coloured, hair_uv, joined
 from .hairstyles import STYLES
 from .noise import smoothstep
 from .record import Signer
@@ -36,6 +36,7 @@ def hair_drafts(signer: Signer, shape: Shape, obstacle: Surface) -> tuple[Draft,
     draft = Draft(
         "hair", sheet, np.concatenate(colours), (material,), np.zeros(len(sheet.faces), int),
         weights=_weights(shape, sheet.vertices, head), two_sided=True,
+        uv=hair_uv(parts, shape.joints),
     )  # fmt: skip
     return (draft,)
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from .charts import unrolled
 from .noise import fractal_noise, smoothstep, value_noise
 from .scalp import scalp_sheet
 from .shape import Shape, Surface
 from .sheet import Sheet, normals, smooth
 from .strands import Locks, Roots, ribbons, scatter, trimmed
+
+_STRIP = 0.125  # of a strand texture's width on one lock
 
 
 class Head:
@@ -55,11 +58,13 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some of the hair: its surface, brightness per vertex (n,), and how much skin shows (n,)."""
+    """Some of the hair: its surface, brightness per vertex (n,), how much skin shows (n,), and,
+    of locks, texture coordinates (n,2): across the lock, and along it from the root."""
 
     sheet: Sheet
     shade: np.ndarray
     skin: np.ndarray | float = 0.0
+    uv: np.ndarray | None = None
 
 
 def shell(
@@ -99,7 +104,11 @@ def lock_part(locks: Locks, width: float, taper: float, seed: int, dark_root: fl
     sheet, share, lock = ribbons(locks, width * random.uniform(0.7, 1.3, count), taper)
     own = random.uniform(0.72, 1.28, count)[lock]
     middle = np.tile([0.86, 1.1, 0.86], len(share) // 3)
-    return Part(sheet, own * middle * np.interp(share, [0, 0.3, 1], [dark_root, 1.0, 1.08]))
+    shade = own * middle * np.interp(share, [0, 0.3, 1], [dark_root, 1.0, 1.08])
+    # A strip of a strand texture for each lock; strips overlap, so that locks differ.
+    strip = random.uniform(0, 1 - _STRIP, count)[lock]
+    across = np.tile([0.0, 0.5, 1.0], len(share) // 3)
+    return Part(sheet, shade, uv=np.stack([strip + _STRIP * across, share], axis=1))
 
 
 def spread(scalp: Sheet, depth: np.ndarray, count: int, seed: int) -> Roots:
@@ -121,6 +130,18 @@ def coloured(colour: np.ndarray, skin: np.ndarray, part: Part) -> np.ndarray:
     hair = colour * part.shade[:, None] * (1 + bright * (np.array([1.0, 0.96, 0.88]) - 1))
     share = np.reshape(part.skin, (-1, 1))
     return np.clip((1 - share) * hair + share * skin, 0, 1)
+
+
+def hair_uv(parts: list[Part], joints: np.ndarray) -> np.ndarray:
+    """(F, 3, 2) texture coordinates of the joined parts' corners; caps are unrolled."""
+    return np.concatenate(
+        [
+            unrolled(part.sheet.vertices, part.sheet.faces, joints)
+            if part.uv is None
+            else part.uv[part.sheet.faces]
+            for part in parts
+        ]
+    )
 
 
 def joined(sheets: list[Sheet]) -> Sheet:

@@ -23,8 +23,9 @@ def skin_draft(signer: Signer, shape: Shape, hidden: np.ndarray) -> tuple[Draft,
 
     Also returns (V,) the vertex in the draft at each body vertex, or -1.
     """
-    faces = shape.skin_faces
-    faces = faces[~hidden[faces].all(axis=1)]
+    body, group = shape.body, shape.body.group_faces("body")
+    shown = group[~hidden[shape.skin_faces].all(axis=1)]
+    faces = body.faces[shown]
     sheet, ids = body_sheet(shape.vertices, faces)
     colours = skin_colours(signer, shape)[ids]
     materials = _materials(signer)
@@ -33,7 +34,8 @@ def skin_draft(signer: Signer, shape: Shape, hidden: np.ndarray) -> tuple[Draft,
     corner = np.sort(part_of_vertex[sheet.faces], axis=1)[:, 1]
     place = np.full(len(shape.vertices), -1)
     place[ids] = np.arange(len(ids))
-    return Draft("skin", sheet, colours, materials, corner), place
+    uv = body.uv[body.face_uv[shown]]
+    return Draft("skin", sheet, colours, materials, corner, uv=uv), place
 
 
 def _materials(signer: Signer) -> tuple[Material, ...]:
