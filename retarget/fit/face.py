@@ -94,7 +94,7 @@ def fit_face(
         place[present],
         camera,
     )
-    model, price = _signer(body, betas, own, view, keypoints.fps)
+    model, price = find_signer(body, betas, own, view, keypoints.fps)
     found, turns, places, falls = [], [], [], []
     for start in range(0, len(points), _CHUNK):
         part = view.part(slice(start, start + _CHUNK))
@@ -109,7 +109,7 @@ def fit_face(
     return FaceFit(actions, turn, place, model.rest, pixels)
 
 
-def _signer(
+def find_signer(
     body: Body, betas: np.ndarray, own: FaceModel, view: FaceView, fps: float
 ) -> tuple[FaceModel, float]:
     """The signer's face, and the price of actions for how noisy the points are."""
