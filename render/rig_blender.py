@@ -43,7 +43,9 @@ def skeleton_of(armature: bpy.types.Object) -> Skeleton:
     )
 
 
-def apply(armature: bpy.types.Object, result: RigMotion, first_frame: int = 1) -> bpy.types.Action:
+def apply(
+    armature: bpy.types.Object, result: RigMotion, first_frame: int = 1, name: str = _ACTION
+) -> bpy.types.Action:
     """Write a transferred motion as keyframes of a new action, and return the action.
 
     Bones that the motion does not name go back to rest. Where constraints move the bones that are
@@ -53,6 +55,9 @@ def apply(armature: bpy.types.Object, result: RigMotion, first_frame: int = 1) -
     Args:
         armature: the one that :func:`skeleton_of` was asked about, unchanged since.
         first_frame: of the scene's timeline; one frame of the motion is one of the scene.
+        name: of the action.
+
+    Channels that drivers move are left to them.
 
     Raises:
         UserError: the armature lacks bones of the motion.
@@ -67,7 +72,7 @@ def apply(armature: bpy.types.Object, result: RigMotion, first_frame: int = 1) -
             f"The armature {armature.name!r} has no bone {lost[0]!r}: transfer the motion to this "
             "armature first."
         )
-    action = bpy.data.actions.new(_ACTION)
+    action = bpy.data.actions.new(name)
     data = armature.animation_data or armature.animation_data_create()
     data.action = action
     for bone in pose:
@@ -77,13 +82,31 @@ def apply(armature: bpy.types.Object, result: RigMotion, first_frame: int = 1) -
     constrained = [name for name in result.driven if _constrained(pose[name])]
     channels = _solved(armature, result) if constrained else _channels(result)
     frames = np.arange(first_frame, first_frame + len(result.quaternions), dtype=float)
-    for (name, channel), values in channels.items():
+    driven = {(curve.data_path, curve.array_index) for curve in data.drivers}
+    for (bone, channel), values in channels.items():
         for axis in range(values.shape[1]):
-            # Through keyframe_insert the curve gets the slot of this very armature.
-            pose[name].keyframe_insert(channel, index=axis, frame=first_frame, group=name)
-            curve = _curve(action, pose[name].path_from_id(channel), axis)
-            _fill(curve, frames, values[:, axis])
+            if (pose[bone].path_from_id(channel), axis) not in driven:
+                key_curve(action, pose[bone], channel, frames, values[:, axis], axis, bone)
     return action
+
+
+def key_curve(
+    action: bpy.types.Action,
+    owner: Any,
+    channel: str,
+    frames: np.ndarray,
+    values: np.ndarray,
+    axis: int = -1,
+    group: str = "",
+) -> None:
+    """Key a channel of a bone or a shape key at frames (T,) with values (T,), linear between.
+
+    Args:
+        action: the owner's own, already assigned. axis: -1 where the channel has none.
+    """
+    # Through keyframe_insert the curve gets the slot of this very owner.
+    owner.keyframe_insert(channel, index=axis, frame=frames[0], group=group)
+    _fill(_curve(action, owner.path_from_id(channel), max(axis, 0)), frames, values)
 
 
 def _channels(result: RigMotion) -> dict[tuple[str, str], np.ndarray]:
