@@ -104,6 +104,17 @@ def run(clip: Path, out: Path, **values: Any) -> None:
     )
 
 
+@main.command(cls=_Command, name="fit")
+@_clip
+@_out
+@cli_options(Fitting, Running)
+def fit(clip: Path, out: Path, **values: Any) -> None:
+    """From CLIP to DIR/motion.npz: keypoints and motion."""
+    from .road.run import run_fit
+
+    _result(*run_fit(clip, out, from_cli(Fitting, values), from_cli(Running, values)))
+
+
 @main.command(cls=_Command, name="retarget")
 @_clip
 @_out
@@ -143,6 +154,17 @@ def generate(folder: Path, **values: Any) -> None:
             from_cli(Viewing, values),
         )
     )
+
+
+@main.command(cls=_Command, name="paint")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@cli_options(Look, Painting, Running)
+def paint(folder: Path, **values: Any) -> None:
+    """From DIR/passes of any scene (the Blender add-on renders them) to DIR/signer.mp4."""
+    from .road.run import run_paint
+
+    records = (from_cli(record, values) for record in (Look, Painting, Running))
+    _result(*run_paint(folder, *records))
 
 
 @main.command(cls=_Command, name="export")

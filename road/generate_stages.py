@@ -85,14 +85,14 @@ def enhance_stage(folder: Path, painting: Painting) -> Stage:
     )
 
 
-def video_stage(folder: Path, fps: float) -> Stage:
-    """Film the frames."""
+def video_stage(folder: Path, fps: float, frames: str = ENHANCED, before: str = "enhance") -> Stage:
+    """Film the frames that the stage `before` made in the folder `frames`."""
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..video import write_video
         from .compare import read_pictures
 
-        paths = frame_paths(folder / ENHANCED)
+        paths = frame_paths(folder / frames)
         pictures = _counted(read_pictures(paths), len(paths), progress)
         write_video(folder / SIGNER_VIDEO, pictures, fps, comment=DISCLOSURE)
         return {"frames": len(paths), "fps": fps}
@@ -100,7 +100,7 @@ def video_stage(folder: Path, fps: float) -> Stage:
     return Stage(
         "video",
         action,
-        after=("enhance",),
+        after=(before,),
         settings={"fps": fps},
         code=("video.py",),
         files=(SIGNER_VIDEO,),

@@ -240,6 +240,9 @@ class Running:
     """How the run itself goes."""
 
     quiet: bool = field(default=False, metadata=_says("No progress.", "-q"))
+    progress: Literal["auto", "json"] = field(
+        default="auto", metadata=_says("json: one object a line on standard error, for programs.")
+    )
     force: bool = field(
         default=False, metadata=_says("Run every stage again, also the unchanged ones.")
     )

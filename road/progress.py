@@ -3,15 +3,20 @@
 Standard output belongs to results alone, so that they can be piped.
 """
 
+import json
+import os
+import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 Progress = Callable[[int, int], None]
 
 _LINE_EVERY_SECONDS = 30.0
+_EVENT_EVERY_SECONDS = 0.1
 _NAME_WIDTH = 10
 
 
@@ -28,9 +33,14 @@ class Reporter(Protocol):
         """One line that the user should know, such as which model was chosen and why."""
 
 
-def make_reporter(quiet: bool = False, stream: TextIO | None = None) -> Reporter:
-    """Bars on a terminal, plain lines elsewhere, nothing when `quiet`."""
+def make_reporter(
+    quiet: bool = False, stream: TextIO | None = None, form: str = "auto"
+) -> Reporter:
+    """Bars on a terminal, plain lines elsewhere, nothing when `quiet`; or "json" for programs."""
     stream = stream or sys.stderr
+    if form == "json":
+        _leave_with_the_parent()
+        return JsonReporter(stream)
     if quiet:
         return SilentReporter()
     if stream.isatty():
@@ -85,6 +95,59 @@ class LineReporter:
 
     def _say(self, name: str, text: str) -> None:
         print(f"{name:<{_NAME_WIDTH}} {text}", file=self._stream, flush=True)
+
+
+class JsonReporter:
+    """One JSON object a line, for a program that shows the progress itself.
+
+    `{"stage", "done", "total"}` while a stage runs (at most ten a second), `{"stage", "seconds"}`
+    when it ends, `{"stage", "unchanged": true}` where it need not run, and `{"note"}`.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Progress]:
+        start = self._clock()
+        said = -1.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal said
+            now = self._clock()
+            if done >= total or now - said >= _EVENT_EVERY_SECONDS:
+                said = now
+                self._say(stage=name, done=done, total=total)
+
+        self._say(stage=name, done=0, total=0)
+        yield progress
+        self._say(stage=name, seconds=round(self._clock() - start, 3))
+
+    def skip(self, name: str) -> None:
+        self._say(stage=name, unchanged=True)
+
+    def note(self, text: str) -> None:
+        self._say(note=text)
+
+    def _say(self, **event: Any) -> None:
+        print(json.dumps(event), file=self._stream, flush=True)
+
+
+def _leave_with_the_parent() -> None:
+    """End when the pipe at standard input closes: the program that asked is gone."""
+    try:
+        if not stat.S_ISFIFO(os.fstat(0).st_mode):
+            return
+    except OSError:
+        return
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+        os._exit(130)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 class BarReporter:

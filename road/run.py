@@ -5,7 +5,7 @@ Bad input is refused before the first stage and before anything is written.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from ..retarget.keypoints.source import FILE_SUFFIXES
 from ..retarget.motion_files.load import is_motion_file
 from .generate_stages import (
     COMPARE_VIDEO,
+    FRAMES,
     SIGNER_VIDEO,
+    STEADY,
     compare_stage,
     enhance_stage,
     measure_stage,
@@ -87,6 +89,43 @@ def run(
         _retarget(road, clip, fitting)
         caption = _dress_and_render(road, look, viewing)
         return _generate(road, look, painting, model, caption)
+
+
+def run_fit(clip: Path, folder: Path, fitting: Fitting, running: Running) -> tuple[Path, ...]:
+    """Turn `clip` into `folder`/motion.npz. Returns the paths of the results. Raises as `run`."""
+    check_clip(clip)
+    with _road(folder, running) as road:
+        _retarget(road, clip, fitting)
+    return (folder / MOTION, folder / KEYPOINTS)
+
+
+def run_paint(folder: Path, look: Look, painting: Painting, running: Running) -> tuple[Path, ...]:
+    """Paint the passes in `folder`, whatever scene they show, into `folder`/signer.mp4.
+
+    For passes that no avatar of ours stands behind (a Blender scene's): nothing is dressed, and
+    the face is as it was painted.
+
+    Raises:
+        UserError: no passes there, or as `run`.
+    """
+    from ..render.passes import read_pass_set
+
+    check_look(look)
+    passes = read_pass_set(folder / PASSES)
+    model = find_model(look, painting)
+    pictures = tuple(sorted(path for path in (folder / PASSES).rglob("*.*") if path.is_file()))
+    with _road(folder, running) as road:
+        road.reporter.note(f"Model: {model.reason}.")
+        stage = paint_stage(folder, look, painting, model, look.prompt or "a person signing")
+        painted = road.do(replace(stage, inputs=(*stage.inputs, *pictures), after=()))
+        for note in painted.facts.get("notes", ()):
+            road.reporter.note(note)
+        frames, before = FRAMES, "paint"
+        if painting.steady != "off":
+            road.do(replace(steady_stage(folder), after=("paint",)))
+            frames, before = STEADY, "steady"
+        road.do(video_stage(folder, passes.fps, frames, before))
+    return (folder / SIGNER_VIDEO,)
 
 
 def run_retarget(
@@ -188,7 +227,7 @@ def _road(folder: Path, running: Running) -> Iterator[Road]:
         sweep(folder)
         log = None if running.debug else folder / STATE_FOLDER / _LOG
         with logged_to(log) as shown:
-            reporter = make_reporter(running.quiet, shown)
+            reporter = make_reporter(running.quiet, shown, running.progress)
             yield Road(folder, Ledger(folder), reporter, running.force)
 
 

@@ -1,11 +1,15 @@
 """Progress tells what is done and what is left, and stays off standard output."""
 
 import io
+import json
+import subprocess
+import sys
 
 import pytest
 
 from diffsign.road.progress import (
     BarReporter,
+    JsonReporter,
     LineReporter,
     SilentReporter,
     format_seconds,
@@ -73,3 +77,39 @@ def test_a_failed_stage_is_not_called_done():
 )
 def test_seconds_read_well(seconds, text):
     assert format_seconds(seconds) == text
+
+
+def test_programs_read_one_object_a_line():
+    stream, now = io.StringIO(), [0.0]
+    reporter = JsonReporter(stream, clock=lambda: now[0])
+    with reporter.stage("fit") as progress:
+        for done in range(1, 101):
+            now[0] += 0.05
+            progress(done, 100)
+    reporter.skip("dress")
+    reporter.note("Model: mini.")
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert events[0] == {"stage": "fit", "done": 0, "total": 0}
+    assert {"stage": "fit", "done": 100, "total": 100} in events
+    assert len(events) < 60  # at most ten a second
+    assert events[-3:] == [
+        {"stage": "fit", "seconds": 5.0},
+        {"stage": "dress", "unchanged": True},
+        {"note": "Model: mini."},
+    ]
+
+
+def test_a_program_that_is_gone_ends_the_run():
+    program = (
+        "import sys, time; from diffsign.road.progress import make_reporter;"
+        "make_reporter(form='json'); print('here', flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None and child.stdin is not None
+    assert child.stdout.readline() == b"here\n"
+    assert child.poll() is None
+    child.stdin.close()
+    assert child.wait(20) == 130
+    child.stdout.close()
