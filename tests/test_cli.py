@@ -103,7 +103,7 @@ def test_missing_arguments(diffsign, assert_refused, tmp_path, clip):
     assert_refused(diffsign("run", clip), "--out")
     assert_refused(diffsign("run", "-o", tmp_path / "out"), "CLIP")
     assert_refused(diffsign("generate", tmp_path / "none"), "run diffsign-retarget")
-    assert_refused(diffsign("paint"), "paint")
+    assert_refused(diffsign("whitewash"), "whitewash")
 
 
 def test_output_that_is_a_file(diffsign, assert_refused, tmp_path, clip):
