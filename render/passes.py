@@ -44,6 +44,7 @@ __all__ = ["PassOptions", "PassSet", "read_pass_set", "render_passes"]
 
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
+Runner = Callable[[dict[str, Any], list[int], PassOptions], Iterator[Any]]
 
 
 def render_passes(
@@ -53,10 +54,12 @@ def render_passes(
     options: PassOptions | None = None,
     progress: Progress | None = None,
     note: Note | None = None,
+    run: Runner | None = None,
 ) -> Path:
     """Render the passes of a motion into a folder; what is there already is kept.
 
-    note: called with what the user should know, a sentence each.
+    note: called with what the user should know, a sentence each. run: does a job's frames and
+    gives its events, in this very process say; by default in child processes.
 
     Returns:
         The path of passes.json, which is written last (see `pass_set` for all files).
@@ -102,7 +105,7 @@ def render_passes(
                 **{name: getattr(options, name) for name in _JOB_OPTIONS},
                 **_input_files(Path(inputs), motion, points.places, options, note),
             }
-            for event in _shared(job, missing, options):
+            for event in (run or _shared)(job, missing, options):
                 if "note" in event:
                     if note is not None:
                         note(event["note"])

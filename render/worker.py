@@ -24,6 +24,7 @@ from .blender_process import LOG_FILE
 JOBS = {
     "passes": "pass_job",
     "synthesis": "synthesis_job",
+    "avatar_file": "avatar_file_job",
 }
 """Name of a job, and the module beside this one whose `run(job, scratch, report)` does it."""
 
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     """Do the job; 0 when it is done, 2 for what the user can mend, 1 for everything else."""
     job_path = Path(arguments[0])
     folder = job_path.parent
-    report = _take_stdout(folder / LOG_FILE)
+    report = take_stdout(folder / LOG_FILE)
     _leave_with_the_parent(folder)
     job = json.loads(job_path.read_text(encoding="utf-8"))
     try:
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _take_stdout(log: Path) -> Report:
+def take_stdout(log: Path) -> Report:
     """Keep the real standard output for events; send file descriptors 1 and 2 to the log."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     chatter = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
