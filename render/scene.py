@@ -77,7 +77,7 @@ def animate(stage: Stage, poses: np.ndarray, trans: np.ndarray, facial_actions: 
     root = avatar.joint_names[int(np.flatnonzero(avatar.parents < 0)[0])]
     for component in range(3):
         curves[f'pose.bones["{root}"].location', component] = trans[:, component]
-    _set_action(stage.armature, "motion", curves)
+    set_action(stage.armature, "motion", curves)
     for piece in stage.pieces:
         keys = piece.data.shape_keys
         if keys is None:
@@ -89,7 +89,7 @@ def animate(stage: Stage, poses: np.ndarray, trans: np.ndarray, facial_actions: 
             ]
             for name in names
         }
-        _set_action(keys, f"{piece.name} face", chosen)
+        set_action(keys, f"{piece.name} face", chosen)
     stage.scene.frame_start = 0
     stage.scene.frame_end = len(poses) - 1
     bpy.context.view_layer.update()
@@ -366,7 +366,7 @@ def _set_shape_keys(made: Any, avatar: Avatar, piece: Piece) -> None:
         key.slider_min, key.slider_max = -1.0, 2.0
 
 
-def _set_action(target: Any, name: str, curves: Curves) -> None:
+def set_action(target: Any, name: str, curves: Curves) -> None:
     """Give `target` one action of linear curves, a key per frame from frame 0."""
     import bpy
 

@@ -25,6 +25,7 @@ JOBS = {
     "passes": "pass_job",
     "synthesis": "synthesis_job",
     "avatar_file": "avatar_file_job",
+    "character": "character_job",
 }
 """Name of a job, and the module beside this one whose `run(job, scratch, report)` does it."""
 

@@ -120,7 +120,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Viewing:
-    """From where, before what and in which light the signing is seen."""
+    """Whose body is seen, from where, before what and in which light."""
 
     camera: str | None = field(
         default=None,
@@ -167,8 +167,27 @@ class Viewing:
         default=None,
         metadata=_says("How many Blenders share the frames; by cores and memory if not given."),
     )
+    avatar: Path | None = field(
+        default=None,
+        metadata=_says(
+            "Your own character signs: a .blend, .glb, .fbx or .vrm with an armature.",
+            metavar="FILE",
+        ),
+    )
+    rig: Path | None = field(
+        default=None,
+        metadata=_says(
+            "Which of the character's bones are which, where its rig is of no known family.",
+            metavar="FILE",
+        ),
+    )
+    still_face: bool = field(
+        default=False, metadata=_says("Allow a character whose face cannot move.")
+    )
 
     def __post_init__(self) -> None:
+        if self.avatar is None and (self.rig is not None or self.still_face):
+            raise UserError("--rig and --still-face belong to a character: give --avatar too.")
         self.angles()
         self.size()
 
