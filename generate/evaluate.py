@@ -1,183 +1,141 @@
-"""The figures of a finished run, measured from its files alone.
+"""How good a generated clip is: every metric that can be had, and why the others cannot.
 
-Every figure has its own module in `generate.evaluation`, which says what it is, its range, which
-way is better and where it is from. What cannot be had is named under "skipped" with the reason.
+A metric has its own module in `generate.evaluation`, which says what it is, its range, which way
+is better and where it is from; `evaluation.registry` lists them. What cannot be had is named under
+"skipped" with the reason.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..errors import UserError
+from .evaluation.case import Case
+from .evaluation.metric import Metric
+from .evaluation.registry import METRICS
+from .evaluation.timelines import fitted_curves
 from .evaluation.unavailable import Unavailable
 
-if TYPE_CHECKING:
-    from ..render.pass_set import PassSet
-    from ..retarget.keypoints.record import Keypoints
+FORMAT = "diffsign-evaluation"
+_CURVE_DIGITS = 4
 
-Progress = Callable[[int, int], None]
 
-_OTHER_SIGNERS = 30
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found of one case.
+
+    figures: by metric, nested JSON values. skipped: metric to the reason in one sentence. curves:
+    title to (T,) values over the output's frames, NaN where there is none. alignment: how the
+    source's frames were paired with the output's, in words; frames_of_source: (T,) the pairs.
+    """
+
+    name: str
+    frames: int | None
+    fps: float | None
+    figures: dict[str, Any]
+    skipped: dict[str, str]
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
+    alignment: str = ""
+    frames_of_source: np.ndarray | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """The figures and what was skipped, without the curves; JSON values."""
+        return {**self.figures, "skipped": self.skipped}
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values; a curve's gaps are null."""
+        pairs = self.frames_of_source
+        return {
+            "name": self.name,
+            "frames": self.frames,
+            "fps": self.fps,
+            "alignment": self.alignment,
+            "frames_of_source": None if pairs is None else pairs.tolist(),
+            "figures": self.figures,
+            "skipped": self.skipped,
+            "curves": {title: _rounded(values) for title, values in self.curves.items()},
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Evaluation":
+        """Back from `to_json`. Raises KeyError where a field is missing."""
+        pairs = values["frames_of_source"]
+        return cls(
+            values["name"],
+            values["frames"],
+            values["fps"],
+            values["figures"],
+            values["skipped"],
+            {title: np.array(curve, float) for title, curve in values["curves"].items()},
+            values["alignment"],
+            None if pairs is None else np.array(pairs, int),
+        )
 
 
 def evaluate(
-    folder: str | Path,
-    source_clip: str | Path | None = None,
-    appearance: str | Path | None = None,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Figures of the run in `folder`; JSON values only.
+    case: Case,
+    metrics: tuple[Metric, ...] = METRICS,
+    on_metric: Callable[[str, int, int], None] | None = None,
+) -> Evaluation:
+    """Measure everything that can be measured of `case`.
 
-    source_clip: a video or `.pose`, wanted only where the folder has no keypoints.pose.
-    appearance: the picture that was asked for; without it the colours are held against the
-    signer's record (signer_record.json). progress: called as progress(done, total) in frames.
-
-    Keys: frames; reprojection {body, body_alone, body_less_detector_bias, left_hand, right_hand,
-    face} px at 512; hands {left_hand, right_hand} of {source, generated, ratio}; face_correlation
-    {signal: r}; silhouette {mean, worst, worst_frame}; colours {skin, shirt, hair, all} shares and
-    "reference"; ssim {successive, to_first, to_render}; warp_error {generated, render} of {hands,
-    face, body, background}; skipped {figure: reason}.
+    on_metric: called before each metric as on_metric(title, done, total).
     """
-    folder = Path(folder)
     figures: dict[str, Any] = {}
     skipped: dict[str, str] = {}
-
-    def attempt(name: str, measure: Callable[[], Any]) -> Any:
-        try:
-            return measure()
-        except (Unavailable, UserError) as error:
-            skipped[name] = str(error)
-            return None
-
-    source = attempt("keypoints", lambda: _source_keypoints(folder, source_clip))
-    generated = attempt("detection", lambda: _generated_keypoints(folder))
-    passes = attempt("passes", lambda: _passes(folder))
-    if source is not None:
-        figures["reprojection"] = attempt("reprojection", lambda: _reprojection(folder, source))
-        if generated is not None and attempt("source", lambda: _same_view(passes)):
-            figures |= _against_source(source, generated)
-    if passes is not None:
-        figures |= _from_pictures(folder, passes, appearance, attempt, progress)
-    found = {name: value for name, value in figures.items() if value is not None}
-    return {**found, "skipped": skipped}
-
-
-def _source_keypoints(folder: Path, source_clip: str | Path | None) -> "Keypoints":
-    from ..retarget.keypoints.source import load_keypoints
-
-    stored = folder / "keypoints.pose"
-    chosen = stored if stored.is_file() else source_clip
-    if chosen is None:
-        raise Unavailable(f"there is no {stored.name} and no source clip was given")
-    return load_keypoints(chosen)
+    curves: dict[str, np.ndarray] = {}
+    for done, metric in enumerate(metrics):
+        if on_metric:
+            on_metric(metric.title, done, len(metrics))
+        measured = _attempt(lambda metric=metric: metric.measure(case), metric.name, skipped)
+        if measured is not None:
+            figures[metric.name] = dict(measured.figures)
+            curves |= measured.curves
+    curves |= _attempt(lambda: fitted_curves(case.motion), "", {}) or {}
+    alignment = _attempt(lambda: case.alignment, "", {})
+    frames, fps = _length(case)
+    return Evaluation(
+        case.path.resolve().name,
+        frames,
+        fps,
+        figures,
+        skipped,
+        {title: curve for title, curve in curves.items() if np.isfinite(curve).any()},
+        alignment.how if alignment else "",
+        alignment.source if alignment else None,
+    )
 
 
-def _generated_keypoints(folder: Path) -> "Keypoints":
-    from ..retarget.keypoints.source import load_keypoints
-
-    video = folder / "signer.mp4"
-    if not video.is_file():
-        raise Unavailable(f"there is no {video.name}")
-    return load_keypoints(video)
-
-
-def _passes(folder: Path) -> "PassSet":
-    from ..render.pass_set import read_pass_set
-
-    return read_pass_set(folder / "passes")
-
-
-def _reprojection(folder: Path, source: "Keypoints") -> dict[str, float | None]:
-    from ..retarget.motion import Motion
-    from .evaluation.detector_bias import body_error_without_bias
-    from .evaluation.reprojection import projected_points, reprojection_error
-
-    motion = Motion.load(folder / "motion.npz")
-    if motion.frame_count != source.frame_count:
-        raise Unavailable("the motion and the keypoints have different numbers of frames")
-    errors = reprojection_error(projected_points(motion), source)
-    return errors | {"body_less_detector_bias": body_error_without_bias(motion, source)}
-
-
-def _same_view(passes: "PassSet | None") -> bool:
-    """True, or Unavailable where the signer is filmed by another camera than the source's."""
-    if passes is not None and not passes.info.get("source_view", True):
-        raise Unavailable("the signer is seen by another camera than the source")
-    return True
-
-
-def _against_source(source: "Keypoints", generated: "Keypoints") -> dict[str, Any]:
-    from .evaluation.face_signals import face_correlation
-    from .evaluation.hands import hands_found
-
+def evaluation_file(evaluations: list[Evaluation]) -> dict[str, Any]:
+    """The content of evaluation.json: the metrics' records, then every case."""
     return {
-        "hands": hands_found(source, generated),
-        "face_correlation": face_correlation(source, generated),
+        "format": FORMAT,
+        "made_with": f"DiffSign {__version__}",
+        "metrics": {metric.name: metric.record() for metric in METRICS},
+        "cases": [evaluation.to_json() for evaluation in evaluations],
     }
 
 
-def _from_pictures(
-    folder: Path,
-    passes: "PassSet",
-    appearance: str | Path | None,
-    attempt: Callable[[str, Callable[[], Any]], Any],
-    progress: Progress | None,
-) -> dict[str, Any]:
-    from .evaluation.colours import nearer_to_reference
-    from .evaluation.pictures import PictureFigures, generated_frames
-
-    paths = attempt("pictures", lambda: generated_frames(folder, len(passes)))
-    if paths is None:
-        return {}
-    with PictureFigures() as pictures:
-        for done, path in enumerate(paths, start=1):
-            pictures.add(path, passes)
-            if progress:
-                progress(done, len(paths))
-
-    def colours() -> dict[str, Any]:
-        reference, name = _reference_colours(folder, appearance)
-        others = list(_other_signers())
-        return {**nearer_to_reference(pictures.colours, reference, others), "reference": name}
-
-    return {
-        "frames": len(paths),
-        **pictures.figures(),
-        "colours": attempt("colours", colours),
-    }
+def _attempt(measure: Callable[[], Any], name: str, skipped: dict[str, str]) -> Any:
+    try:
+        return measure()
+    except (Unavailable, UserError) as error:
+        skipped[name] = str(error)
+        return None
 
 
-def _reference_colours(
-    folder: Path, appearance: str | Path | None
-) -> tuple[dict[str, np.ndarray], str]:
-    """The colours that were asked for, and whether a picture or the record says so."""
-    from ..files import read_json
+def _length(case: Case) -> tuple[int | None, float | None]:
+    from ..video import probe
 
-    if appearance is not None:
-        from ..render.dress.from_image import read_image
-
-        colours = _colours_of(read_image(appearance))
-        if colours:
-            return colours, "picture"
-    return _colours_of(read_json(folder / "signer_record.json")), "record"
+    video = _attempt(lambda: probe(case.output_video), "", {})
+    if video is not None:
+        return video.frame_count, video.fps
+    motion = _attempt(lambda: case.motion, "", {})
+    return (motion.frame_count, motion.fps) if motion is not None else (None, None)
 
 
-def _other_signers() -> Iterator[dict[str, np.ndarray]]:
-    from dataclasses import asdict
-
-    from ..render.avatar.random_signer import random_signer
-
-    for seed in range(_OTHER_SIGNERS):
-        yield _colours_of(asdict(random_signer(seed)))
-
-
-def _colours_of(looks: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """CIE Lab of skin, shirt and hair from the fields of a signer's record that are there."""
-    from ..render.dress.lab import hex_to_lab
-
-    fields = {"skin": "skin", "shirt": "top_colour", "hair": "hair_colour"}
-    if looks.get("hair_style") == "bald":
-        del fields["hair"]
-    return {region: hex_to_lab(looks[name]) for region, name in fields.items() if name in looks}
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(float(v), _CURVE_DIGITS) if np.isfinite(v) else None for v in values]

@@ -19,6 +19,7 @@ STEADY = "steady"
 ENHANCED = "enhanced"
 SIGNER_VIDEO = "signer.mp4"
 COMPARE_VIDEO = "compare.mp4"
+EVALUATION = "evaluation.json"
 
 
 def paint_stage(folder: Path, look: Look, painting: Painting, model: Model, caption: str) -> Stage:
@@ -30,13 +31,20 @@ def paint_stage(folder: Path, look: Look, painting: Painting, model: Model, capt
         from ..render.passes import read_pass_set
 
         passes = read_pass_set(folder / PASSES)
-        appearance = load_appearance(look.appearance) if look.appearance else None
-        return paint(passes, appearance, caption, paint_options(look, painting), work, progress)
+        return paint(
+            passes,
+            [load_appearance(path) for path in look.appearance],
+            caption,
+            paint_options(look, painting),
+            work,
+            progress,
+            garment=load_appearance(look.garment) if look.garment else None,
+        )
 
     return Stage(
         "paint",
         action,
-        inputs=(look.appearance,) if look.appearance else (),
+        inputs=look.pictures,
         after=("passes",),
         settings=paint_settings(look, painting, model, caption),
         code=("generate/*.py",),
@@ -144,22 +152,34 @@ def compare_stage(folder: Path, clip: Path | None, fps: float) -> Stage:
     )
 
 
-def measure_stage(folder: Path, look: Look) -> Stage:
-    """Measure the result against the source and against the looks that were asked for."""
+def measure_stage(folder: Path, look: Look, clip: Path | None, caption: str) -> Stage:
+    """Measure the result against the source and against the looks that were asked for.
+
+    `clip` is what the motion came from, where it still stands; `caption` says who shall be seen.
+    """
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
-        from ..generate.evaluate import evaluate
+        from ..files import write_json
+        from ..generate.evaluate import evaluate, evaluation_file
+        from ..generate.evaluation.case import Case
+        from ..generate.evaluation.clip_direction import SOURCE_CAPTION
 
-        return evaluate(folder, appearance=look.appearance, progress=progress)
+        captions = (SOURCE_CAPTION, caption)
+        case = Case(folder, clip, look.portrait, captions, progress=progress)
+        evaluation = evaluate(case)
+        write_json(folder / EVALUATION, evaluation_file([evaluation]))
+        return evaluation.facts()
 
     files = (SIGNER_VIDEO, SIGNER_RECORD, KEYPOINTS, MOTION)
     inputs = [folder / name for name in files if (folder / name).is_file()]
     return Stage(
         "measure",
         action,
-        inputs=(*inputs, *([look.appearance] if look.appearance else [])),
+        inputs=(*inputs, *(path for path in (look.portrait, clip) if path)),
         after=("passes", "enhance"),
+        settings={"caption": caption},
         code=("generate/evaluate.py", "generate/evaluation/*.py"),
+        files=(EVALUATION,),
     )
 
 

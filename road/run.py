@@ -31,10 +31,12 @@ from .model import Model, find_model
 from .options import Fitting, Look, Painting, Running, Viewing
 from .progress import Reporter, make_reporter
 from .retarget_stages import (
+    CHARACTER_CAPTION,
     KEYPOINTS,
     MOTION,
     PASSES,
     avatar_stage,
+    character_stage,
     dress_stage,
     fit_stage,
     fitted_points_stage,
@@ -184,10 +186,11 @@ def check_clip(clip: Path) -> None:
 
 def check_look(look: Look) -> None:
     """Refuse an appearance or a colour that cannot be read, before anything is made."""
-    if look.appearance is not None:
+    if look.pictures:
         from ..render.dress.image_file import load_appearance
 
-        load_appearance(look.appearance)
+        for picture in look.pictures:
+            load_appearance(picture)
     if look.background is not None:
         from ..render.avatar.record import Signer
 
@@ -199,12 +202,17 @@ def check_viewing(viewing: Viewing) -> None:
     from ..render.pass_options import check_options
 
     check_options(pass_options(viewing))
+    if viewing.avatar is not None:
+        from ..render.character import check_backdrop, check_character
+
+        check_backdrop(pass_options(viewing))
+        check_character(viewing.avatar, viewing.rig, viewing.still_face)
 
 
 def _absolute(viewing: Viewing) -> dict[str, Any]:
     """The viewing as JSON values, its files by their whole paths."""
     values = asdict(viewing)
-    for name in ("camera", "backdrop", "hdri"):
+    for name in ("camera", "backdrop", "hdri", "avatar", "rig"):
         if values[name] is not None and Path(values[name]).is_file():
             values[name] = str(Path(values[name]).resolve())
     return values
@@ -216,8 +224,9 @@ def _viewing_before(folder: Path) -> Viewing:
     if not note.is_file():
         return Viewing()
     values = read_json(note)
-    if values["hdri"] is not None:
-        values["hdri"] = Path(values["hdri"])
+    for name in ("hdri", "avatar", "rig"):
+        if values.get(name) is not None:
+            values[name] = Path(values[name])
     return Viewing(**values)
 
 
@@ -263,7 +272,11 @@ def _dress_and_render(road: Road, look: Look, viewing: Viewing) -> str:
     road.do(dress_stage(look))
     caption = road.do(avatar_stage(road.folder, look)).facts["caption"]
     write_json(road.folder / STATE_FOLDER / _VIEWING, _absolute(viewing))
-    rendered = road.do(passes_stage(road.folder, viewing))
+    if viewing.avatar is None:
+        rendered = road.do(passes_stage(road.folder, viewing))
+    else:
+        rendered = road.do(character_stage(road.folder, viewing))
+        caption = look.prompt or CHARACTER_CAPTION
     for note in rendered.facts.get("notes", ()):
         road.reporter.note(note)
     return caption
@@ -289,7 +302,7 @@ def _generate(
     road.do(video_stage(folder, fps))
     if video is not None or (folder / KEYPOINTS).is_file():
         road.do(compare_stage(folder, video, fps))
-    road.do(measure_stage(folder, look))
+    road.do(measure_stage(folder, look, clip, caption))
     record = signer_record(road.ledger, clip, look, model)
     write_json(folder / RECORD, record)
     write_report(folder, record)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from diffsign.errors import UserError
 from diffsign.files import write_json, write_text
+from diffsign.generate.evaluate import Evaluation
 from diffsign.render.avatar.record import Signer
 from diffsign.road import run as road
 from diffsign.road.options import Fitting, Look, Painting, Running
@@ -91,7 +92,7 @@ def ran(monkeypatch):
             save_pictures(Path(out) / name, 90)
         write_json(Path(out) / "passes.json", {})
 
-    def paint(passes, appearance, caption, options, out_dir, progress=None):
+    def paint(passes, appearance, caption, options, out_dir, progress=None, garment=None):
         calls.append("paint")
         save_pictures(Path(out_dir), 200)
         progress(FRAMES, FRAMES)
@@ -106,9 +107,10 @@ def ran(monkeypatch):
         save_pictures(Path(out_dir), 210)
         return []
 
-    def evaluate(folder, source_clip=None, appearance=None, progress=None):
+    def evaluate(case, *rest, **options):
         calls.append("measure")
-        return {"silhouette": {"mean": 0.95}, "reprojection": {"body": 7.0}, "skipped": {}}
+        figures = {"silhouette": {"mean": 0.95}, "reprojection": {"body": 7.0}}
+        return Evaluation("out", FRAMES, 25.0, figures, {})
 
     def find_model(look, painting):
         if painting.model == "none":
@@ -266,7 +268,7 @@ def test_generate_needs_a_motion(ran, tmp_path):
 @pytest.mark.parametrize(
     ("look", "painting"),
     [
-        (Look(appearance=Path("none.png")), Painting()),
+        (Look(appearance=(Path("none.png"),)), Painting()),
         (Look(background="red"), Painting()),
         (Look(), Painting(model="none")),
     ],

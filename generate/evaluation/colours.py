@@ -1,11 +1,15 @@
 """Whether skin, shirt and hair have the colours that were asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import cv2
 import numpy as np
 
 from ...render.avatar.parts import PART_INDEX
+from .case import Case
+from .metric import Measured, Metric, Value
 
 REGIONS: dict[str, tuple[str, ...]] = {
     "skin": ("skin", "face", "left_hand", "right_hand"),
@@ -13,6 +17,7 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "hair": ("hair",),
 }
 FEWEST_PIXELS = 60
+_OTHERS = 30
 _EDGE = 2  # pixels left out along the parts' edges, where painting may cross them
 
 Colours = Mapping[str, np.ndarray]
@@ -62,3 +67,59 @@ def nearer_to_reference(
     together = [won for each in tries.values() for won in each]
     shares["all"] = float(np.mean(together)) if together else None
     return shares
+
+
+def _measure(case: Case) -> Measured:
+    pictures = case.pictures
+    reference, name = _reference(case)
+    shares = nearer_to_reference(pictures.colours, reference, list(_other_signers()))
+    return Measured({**shares, "reference": name})
+
+
+def _reference(case: Case) -> tuple[dict[str, np.ndarray], str]:
+    """The colours that were asked for, and whether a picture or the record says so."""
+    from ...files import read_json
+
+    if case.appearance is not None:
+        from ...render.dress.from_image import read_image
+
+        colours = colours_of(read_image(case.appearance))
+        if colours:
+            return colours, "picture"
+    return colours_of(read_json(case.folder / "signer_record.json")), "record"
+
+
+def _other_signers() -> Iterator[dict[str, np.ndarray]]:
+    from ...render.avatar.random_signer import random_signer
+
+    for seed in range(_OTHERS):
+        yield colours_of(asdict(random_signer(seed)))
+
+
+def colours_of(looks: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """CIE Lab of skin, shirt and hair from the fields of a signer's record that are there."""
+    from ...render.dress.lab import hex_to_lab
+
+    fields = {"skin": "skin", "shirt": "top_colour", "hair": "hair_colour"}
+    if looks.get("hair_style") == "bald":
+        del fields["hair"]
+    return {region: hex_to_lab(looks[name]) for region, name in fields.items() if name in looks}
+
+
+METRIC = Metric(
+    name="colours",
+    title="Skin, shirt and hair have the colours that were asked for",
+    unit="share nearer than three others; chance is 0.25",
+    low=0,
+    high=1,
+    better="higher",
+    source="this project; CIE 1976 Lab distance",
+    needs="the pictures, passes and record of a run",
+    values=(
+        Value("all", "Skin, shirt, hair nearest to what was asked", "{:.0%}", 0.8),
+        Value("skin", "Skin nearest to what was asked", "{:.0%}"),
+        Value("shirt", "Shirt nearest to what was asked", "{:.0%}"),
+        Value("hair", "Hair nearest to what was asked", "{:.0%}"),
+    ),
+    measure=_measure,
+)

@@ -6,6 +6,8 @@ import numpy as np
 
 from ...retarget.keypoints.record import Keypoints
 from ...retarget.motion import Motion
+from .case import Case
+from .metric import Measured, Metric, Value
 from .unavailable import Unavailable
 
 PARTS = ("body", "left_hand", "right_hand", "face")
@@ -82,3 +84,51 @@ def _seen_finer(keypoints: Keypoints) -> np.ndarray:
     for part, rows in ROUGH_POINTS.items():
         finer[:, rows] |= keypoints.seen(part)[:, None]
     return finer
+
+
+def reprojection_curves(
+    projected: Mapping[str, np.ndarray], keypoints: Keypoints
+) -> dict[str, np.ndarray]:
+    """By part the median distance of each frame (T,), as `reprojection_error`; NaN without points."""
+    scale = REFERENCE_SIDE / max(keypoints.width, keypoints.height)
+    curves = {}
+    for part in PARTS:
+        apart = np.linalg.norm(projected[part] - getattr(keypoints, part)[..., :2], axis=-1)
+        visible = visible_points(keypoints, part)
+        curves[part] = np.full(len(apart), np.nan)
+        for frame in np.flatnonzero(visible.any(1)):
+            curves[part][frame] = np.median(apart[frame, visible[frame]]) * scale
+    return curves
+
+
+def _measure(case: Case) -> Measured:
+    from .detector_bias import body_error_without_bias
+
+    keypoints, motion = case.source_keypoints, case.motion
+    if motion.frame_count != keypoints.frame_count:
+        raise Unavailable("the motion and the keypoints have different numbers of frames")
+    projected = projected_points(motion)
+    figures = reprojection_error(projected, keypoints)
+    figures["body_less_detector_bias"] = body_error_without_bias(motion, keypoints)
+    curves = reprojection_curves(projected, keypoints)
+    titles = {part: f"Reprojection error, {part.replace('_', ' ')}" for part in PARTS}
+    return Measured(figures, {titles[part]: curve for part, curve in curves.items()})
+
+
+METRIC = Metric(
+    name="reprojection",
+    title="The fitted body lies on the points it was fitted to",
+    unit="pixels of a picture whose longer side has 512, median",
+    low=0,
+    high=float("inf"),
+    better="lower",
+    source="SMPLify (Bogo et al. 2016)",
+    needs="motion.npz and keypoints.pose of a run",
+    values=(
+        Value("body", "Reprojection error, body (median at 512 px)", "{:.1f} px", 6),
+        Value("left_hand", "Reprojection error, left hand", "{:.1f} px", 4),
+        Value("right_hand", "Reprojection error, right hand", "{:.1f} px", 4),
+        Value("face", "Reprojection error, face", "{:.1f} px", 4),
+    ),
+    measure=_measure,
+)
