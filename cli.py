@@ -167,6 +167,46 @@ def paint(folder: Path, **values: Any) -> None:
     _result(*run_paint(folder, *records))
 
 
+@main.command(cls=_Command, name="avatar")
+@click.option("--describe", metavar="TEXT", help="Who it shall be, in words.")
+@click.option(
+    "--appearance",
+    type=click.Path(path_type=Path),
+    metavar="IMAGE",
+    help="A picture of who it shall be.",
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Exact looks: a signer_record.json, or what this command wrote as .json.",
+)
+@click.option("--random", type=int, metavar="SEED", help="Decides what nothing else says.")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=".blend, .glb, .fbx, .npz, or .json for the record alone.",
+)
+def avatar(
+    describe: str | None,
+    appearance: Path | None,
+    record: Path | None,
+    random: int | None,
+    out: Path,
+) -> None:
+    """Write a signer as a rigged avatar for Blender and other tools.
+
+    It has SMPL-X's bones, ARKit's facial actions as shape keys, materials and a camera.
+    """
+    from .render.avatar_file import check_suffix, choose_signer, write_avatar
+
+    check_suffix(out)
+    _result(write_avatar(choose_signer(describe, appearance, record, random), out))
+
+
 @main.command(cls=_Command, name="export")
 @click.argument("motion", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Choice(["bvh", "pose", "npz"]), required=True, help="The format.")
@@ -188,6 +228,42 @@ def export(motion: Path, to: str, out: Path, fps: float | None, body_path: Path 
     from .retarget.motion_files.export import export_motion
 
     _result(export_motion(motion, to, out, fps, body_path, lambda text: click.echo(text, err=True)))
+
+
+@main.group(cls=_Group, name="models")
+def models() -> None:
+    """Which models there are, and fetching their weights."""
+
+
+@models.command(cls=_Command, name="list")
+def list_models() -> None:
+    """What there is, and what of it is on this machine."""
+    from .generate.fetch import model_lines
+
+    for line in model_lines():
+        click.echo(line)
+
+
+@models.command(cls=_Command, name="fetch")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--few-step", metavar="NAME", help="This few-step LoRA, too.")
+@click.option("--ip-adapter", metavar="NAME", help="This IP-Adapter.")
+@click.option("--vae", metavar="VAE", help="This autoencoder.")
+@click.option("--lora", multiple=True, metavar="LORA", help="This LoRA, too.")
+def fetch_models(
+    names: tuple[str, ...],
+    few_step: str | None,
+    ip_adapter: str | None,
+    vae: str | None,
+    lora: tuple[str, ...],
+) -> None:
+    """Fetch the weights of NAME (sd15, or a hub id owner/name) that are not on this machine."""
+    from .generate.fetch import fetch_model
+    from .generate.variants import Variant
+
+    variant = Variant(vae=vae, ip_adapter=ip_adapter, few_step=few_step, loras=lora)
+    for name in names:
+        _result(*fetch_model(name, variant))
 
 
 @main.command(cls=_Command, name="doctor")

@@ -67,6 +67,15 @@ class AdapterSource:
 
 
 @dataclass(frozen=True)
+class LoraSource:
+    """A LoRA: low-rank changes of the UNet's and the text encoder's weights, times `scale`."""
+
+    source: Source
+    weights: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
 class Defaults:
     """What is used where the user says nothing.
 
@@ -97,7 +106,12 @@ class Defaults:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that is needed to load a model and paint with it; `vae` None: the base's own."""
+    """Everything that is needed to load a model and paint with it; `vae` None: the base's own.
+
+    words: what goes before every prompt: the words that the LoRAs listen to.
+    flags: the command line's options that made it from the table's checkpoint (see `variants`).
+    offline: the network is never asked. pickles: weights may be pickles (see `layout`).
+    """
 
     name: str
     base: Source
@@ -105,6 +119,11 @@ class Checkpoint:
     adapter: AdapterSource | None
     vae: Source | None
     defaults: Defaults
+    loras: tuple[LoraSource, ...] = ()
+    words: str = ""
+    flags: str = ""
+    offline: bool = False
+    pickles: bool = False
 
 
 SD15 = Checkpoint(

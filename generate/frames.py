@@ -16,6 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from ..errors import UserError
 from ..files import atomic_path
+from ..render.avatar.parts import PART_INDEX
 from .surface_noise import patch_size, patches
 
 _CHUNK = "diffsign-key"
@@ -53,13 +54,14 @@ class Passes(Protocol):
 @dataclass(frozen=True)
 class FrameInputs:
     """The images of one frame, each (H,W,3) uint8; conditioning by kind; and, None where nobody
-    asks, where the signer is, (H,W) bool, and the surface patches that the pixels see, (H,W) uint64
-    (see `surface_noise`)."""
+    asks, where the signer is, (H,W) bool, the surface patches that the pixels see, (H,W) uint64
+    (see `surface_noise`), and where the signer's clothes are, (H,W) bool."""
 
     beauty: np.ndarray
     conditioning: dict[str, np.ndarray]
     signer: np.ndarray | None = None
     patches: np.ndarray | None = None
+    clothes: np.ndarray | None = None
 
 
 def read_inputs(
@@ -68,9 +70,10 @@ def read_inputs(
     kinds: Sequence[str],
     outline: bool = False,
     surface: bool = False,
+    clothes: bool = False,
 ) -> FrameInputs:
     """A frame's beauty render and its conditioning images of `kinds`; with `outline` also where
-    the signer is, with `surface` the patches of its surface.
+    the signer is, with `surface` the patches of its surface, with `clothes` where they are.
 
     Raises:
         UserError: an image is missing, broken or not of the pass set's size.
@@ -80,6 +83,7 @@ def read_inputs(
         {kind: passes.conditioning(kind, frame) for kind in kinds},
         passes.frame(frame, "object")["object"] > 0 if outline else None,
         _patches(passes, frame) if surface else None,
+        _clothes(passes, frame) if clothes else None,
     )
     shape = (passes.camera.height, passes.camera.width, 3)
     for name, image in (("beauty", inputs.beauty), *inputs.conditioning.items()):
@@ -98,6 +102,11 @@ def _patches(passes: Passes, frame: int) -> np.ndarray:
     return patches(layers["rest"], layers["object"], size)
 
 
+def _clothes(passes: Passes, frame: int) -> np.ndarray:
+    worn = [PART_INDEX[name] for name in ("top", "bottom", "shoes")]
+    return np.isin(passes.frame(frame, "part")["part"], worn)
+
+
 def frame_path(folder: Path, frame: int) -> Path:
     """Where frame number `frame` lies."""
     return folder / f"{frame:05d}.png"
@@ -106,7 +115,8 @@ def frame_path(folder: Path, frame: int) -> Path:
 def frame_key(settings: dict[str, Any], inputs: FrameInputs) -> str:
     """One hash of all that determines a frame beside its number: JSON-able settings, its images."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for image in (inputs.beauty, *inputs.conditioning.values(), inputs.patches):
+    others = (inputs.patches, inputs.clothes)
+    for image in (inputs.beauty, *inputs.conditioning.values(), *others):
         if image is not None:
             digest.update(image.tobytes())
     return digest.hexdigest()

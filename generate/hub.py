@@ -1,7 +1,8 @@
 """Weights on the Hugging Face hub: what is cached here, and fetching what is not.
 
 The local cache is always asked first, so that nothing ever waits for a network that it does not
-need. `HF_HUB_OFFLINE=1` is honoured. Only safetensors, JSON and text files are ever fetched.
+need. `HF_HUB_OFFLINE=1` is honoured. Only safetensors, JSON and text files are fetched, unless the
+user allows pickles.
 """
 
 from collections.abc import Iterable
@@ -31,8 +32,8 @@ def missing_repos(checkpoint: Checkpoint) -> list[str]:
 
 def fetch_command(checkpoint: Checkpoint) -> str:
     """The shell command that fetches what `checkpoint` lacks."""
-    name = "sd15" if checkpoint == SD15 else checkpoint.base.repo
-    return f"python -m diffsign.generate.fetch {name}"
+    name = "sd15" if checkpoint.base == SD15.base else checkpoint.base.repo
+    return f"diffsign models fetch {name} {checkpoint.flags}".strip()
 
 
 def locate(checkpoint: Checkpoint) -> dict[str, Path]:
@@ -42,27 +43,34 @@ def locate(checkpoint: Checkpoint) -> dict[str, Path]:
         UserError: a part is missing and cannot be fetched, or is damaged, or is a pickle.
     """
     parts = all_parts(checkpoint)
-    command = fetch_command(checkpoint)
     folders: dict[str, Path] = {}
     for repo in dict.fromkeys(part.source.repo for part in parts.values()):
         wanted = [part for part in parts.values() if part.source.repo == repo]
-        folders[repo] = _repo_folder(repo, wanted, command)
+        folders[repo] = _repo_folder(repo, wanted, checkpoint)
     for part in parts.values():
         check_part(folders[part.source.repo], part)
     return {name: folders[part.source.repo] for name, part in parts.items()}
 
 
-def _repo_folder(repo: str, parts: list[Part], command: str) -> Path:
+def _repo_folder(repo: str, parts: list[Part], checkpoint: Checkpoint) -> Path:
     folder = _local_folder(repo)
-    if folder is not None and (
-        Path(repo).is_dir() or not any(missing_files(folder, part) for part in parts)
-    ):
+    if folder is not None and Path(repo).is_dir():
         return folder
-    folder = _fetch(repo, [p for part in parts for p in part.patterns("fp16")], command)
-    without = [part for part in parts if missing_files(folder, part)]
-    if without:  # this repository has no fp16 variant of these
-        folder = _fetch(repo, [p for part in without for p in part.patterns("")], command)
+    without = parts if folder is None else [p for p in parts if missing_files(folder, p)]
+    # A repository need not have the fp16 variant of every part, and an old one only pickles.
+    for variant in ("fp16", "", *(["bin"] if checkpoint.pickles else [])):
+        if folder is not None and not without:
+            break
+        lacking = _join(repo, missing_files(folder or Path(repo), without[0])[0])
+        patterns = [pattern for part in without for pattern in part.patterns(variant)]
+        folder = _fetch(repo, patterns, lacking, checkpoint)
+        without = [part for part in without if missing_files(folder, part)]
+    assert folder is not None
     return folder
+
+
+def _join(repo: str, file: str) -> str:
+    return f"{file} of {repo}"
 
 
 def _local_folder(repo: str) -> Path | None:
@@ -77,14 +85,15 @@ def _local_folder(repo: str) -> Path | None:
         return None
 
 
-def _fetch(repo: str, patterns: Iterable[str], command: str) -> Path:
+def _fetch(repo: str, patterns: Iterable[str], lacking: str, checkpoint: Checkpoint) -> Path:
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    if constants.HF_HUB_OFFLINE:
+    command = fetch_command(checkpoint)
+    if checkpoint.offline or constants.HF_HUB_OFFLINE:
+        why = "--offline is given" if checkpoint.offline else "HF_HUB_OFFLINE is set"
         raise UserError(
-            f"The weights of {repo} are not on this machine and HF_HUB_OFFLINE is set: unset it "
-            f"and fetch them with: {command}"
+            f"{lacking} is not on this machine and {why}: with a network fetch it with: {command}"
         )
     try:
         HfApi().model_info(repo, timeout=TIMEOUT_S)  # fails fast where the hub is out of reach
@@ -104,8 +113,8 @@ def _fetch(repo: str, patterns: Iterable[str], command: str) -> Path:
             raise
         reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
         raise UserError(
-            f"The weights of {repo} are not on this machine and the hub cannot be reached "
-            f"({reason[0]}): use --model mini, or with a network fetch them with: {command}"
+            f"{lacking} is not on this machine and the hub cannot be reached "
+            f"({reason[0]}): use --model mini, or with a network fetch it with: {command}"
         ) from error
 
 

@@ -1,12 +1,15 @@
 """Which files a checkpoint in diffusers layout consists of, and whether they are there and whole.
 
-Weights are read from safetensors only: a pickle (.bin, .ckpt, .pt) can run any code when it is
-loaded, so it is refused. Every part may lie under the name of the fp16 variant, which is
-preferred: it is half the download and the models run in half precision wherever they can.
+Weights are read from safetensors: a pickle (.bin, .ckpt, .pt) can run any code when it is loaded,
+so it is refused. Where the user allows pickles they are read with torch's own reader of weights,
+which runs nothing and refuses a file that holds more than numbers.
+
+Every part may lie under the name of the fp16 variant, which is preferred: it is half the download
+and the models run in half precision wherever they can.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UserError
@@ -29,18 +32,21 @@ class Part:
     weights: the stem of its weights' file name, None where it has none.
     files: what it needs beside them.
     instead: sets of files of which one must be there as well.
+    pickles: whether the weights may be a pickle.
     """
 
     source: Source
     weights: str | None
     files: tuple[str, ...] = ("config.json",)
     instead: tuple[tuple[str, ...], ...] = ()
+    pickles: bool = False
 
     def patterns(self, variant: str = "fp16") -> list[str]:
-        """Paths inside the repository to download; `variant` "" asks for the full weights."""
+        """Paths inside the repository to download; `variant` "" asks for the full weights, "bin"
+        for a pickle."""
         names = [*self.files, *(name for names in self.instead for name in names)]
         if self.weights is not None:
-            names.append(_weight_names(self.weights)[0 if variant == "fp16" else 1])
+            names.append(_weight_names(self.weights)[("fp16", "", "bin").index(variant)])
         return [_join(self.source.subfolder, name) for name in names]
 
 
@@ -68,7 +74,8 @@ def base_parts(checkpoint: Checkpoint) -> dict[str, Part]:
 
 
 def all_parts(checkpoint: Checkpoint) -> dict[str, Part]:
-    """Every part of a checkpoint: the base, "controlnet_<kind>", "adapter", "image_encoder"."""
+    """Every part of a checkpoint: the base, "controlnet_<kind>", "adapter", "image_encoder",
+    "lora_<number>"."""
     parts = base_parts(checkpoint)
     for controlnet in checkpoint.controlnets:
         parts[f"controlnet_{controlnet.kind}"] = Part(controlnet.source, "diffusion_pytorch_model")
@@ -77,15 +84,18 @@ def all_parts(checkpoint: Checkpoint) -> dict[str, Part]:
         parts["adapter"] = Part(source, None, (checkpoint.adapter.weights,))
         encoder = Source(source.repo, _join(source.subfolder, "image_encoder"))
         parts["image_encoder"] = Part(encoder, "model")
-    return parts
+    for number, lora in enumerate(checkpoint.loras):
+        parts[f"lora_{number}"] = Part(lora.source, None, (lora.weights,))
+    return {name: replace(part, pickles=checkpoint.pickles) for name, part in parts.items()}
 
 
 def weight_file(folder: Path, part: Part) -> Path | None:
-    """The safetensors file of `part` in its repository's folder, or None if it is not there."""
+    """The weights of `part` in its repository's folder, or None if they are not there."""
     if part.weights is None:
         return None
     inside = folder / part.source.subfolder
-    names = (inside / name for name in _weight_names(part.weights))
+    known = _weight_names(part.weights)
+    names = (inside / name for name in (known if part.pickles else known[:2]))
     return next((path for path in names if path.is_file()), None)
 
 
@@ -115,11 +125,11 @@ def check_part(folder: Path, part: Part) -> None:
         if part.weights is not None and missing[-1].endswith(".safetensors") and pickles:
             raise UserError(
                 f"{pickles[0]} is a pickle, which can run any code when it is loaded: convert it "
-                f"to {Path(missing[-1]).name} (safetensors) beside it."
+                f"to {Path(missing[-1]).name} (safetensors) beside it, or say --allow-pickle."
             )
         raise UserError(f"The checkpoint in {folder} is incomplete: {missing[0]} is missing.")
     weights = weight_file(folder, part)
-    if weights is not None:
+    if weights is not None and weights.suffix == ".safetensors":
         check_safetensors(weights)
     for name in part.files:
         path = folder / part.source.subfolder / name
@@ -127,10 +137,10 @@ def check_part(folder: Path, part: Part) -> None:
             check_safetensors(path)
         elif path.suffix == ".json":
             _check_json(path)
-        elif path.suffix in PICKLES:
+        elif path.suffix in PICKLES and not part.pickles:
             raise UserError(
                 f"{path} is a pickle, which can run any code when it is loaded: use the "
-                "safetensors file instead."
+                "safetensors file instead, or say --allow-pickle."
             )
 
 
@@ -172,8 +182,10 @@ def _check_json(path: Path) -> None:
         ) from None
 
 
-def _weight_names(stem: str) -> tuple[str, str]:
-    return f"{stem}.fp16.safetensors", f"{stem}.safetensors"
+def _weight_names(stem: str) -> tuple[str, str, str]:
+    # transformers' pickles are named differently from its safetensors files.
+    pickle = "pytorch_model" if stem == "model" else stem
+    return f"{stem}.fp16.safetensors", f"{stem}.safetensors", f"{pickle}.bin"
 
 
 def _pickles(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from ..files import read_json, sha256
 from .checkpoints import Checkpoint
 from .hardware import best_device, best_precision, torch_dtype
 from .hub import locate
-from .layout import Part, all_parts, check_pipeline, weight_file
+from .layout import PICKLES, Part, all_parts, check_pipeline, weight_file
 from .quiet import quiet_libraries
 from .schedule import make_scheduler
 
@@ -70,7 +70,7 @@ def load_generator(
 
 
 def model_hashes(checkpoint: Checkpoint) -> dict[str, str]:
-    """SHA-256 of every safetensors file of a checkpoint that is on this machine, by part name.
+    """SHA-256 of every weight file of a checkpoint that is on this machine, by part name.
 
     Raises:
         UserError: a part is missing and cannot be fetched, or is damaged.
@@ -82,7 +82,7 @@ def model_hashes(checkpoint: Checkpoint) -> dict[str, str]:
         files = [folder / part.source.subfolder / file for file in part.files]
         weights = weight_file(folder, part)
         for path in [weights] if weights else files:
-            if path.suffix == ".safetensors":
+            if path.suffix in (".safetensors", *PICKLES):
                 hashes[name] = _content_hash(path)
     return hashes
 
@@ -125,6 +125,10 @@ def _assemble(
         requires_safety_checker=False,
     )
     _check_fit(pipeline, checkpoint)
+    if checkpoint.loras:
+        from .lora import fuse_loras
+
+        fuse_loras(pipeline, checkpoint, folders)
     if adapter is not None:
         _load(
             lambda: pipeline.load_ip_adapter(
@@ -165,7 +169,7 @@ def _load_model(kind: Any, folder: Path, part: Part, dtype: Any) -> Any:
     options: dict[str, Any] = {
         "variant": "fp16" if weights.name.endswith(".fp16.safetensors") else None,
         "dtype" if kind.__module__.startswith("transformers") else "torch_dtype": dtype,
-        "use_safetensors": True,
+        "use_safetensors": weights.suffix == ".safetensors",
         "local_files_only": True,
         "output_loading_info": True,
     }
@@ -180,11 +184,13 @@ def _load_model(kind: Any, folder: Path, part: Part, dtype: Any) -> Any:
 
 
 def _load(action: Callable[[], Any], weights: Path) -> Any:
+    from pickle import UnpicklingError
+
     from safetensors import SafetensorError
 
     try:
         return action()
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+    except (SafetensorError, UnpicklingError, OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"{weights} cannot be loaded ({reason[0].rstrip('.:')}): it is damaged or does not "

@@ -1,21 +1,24 @@
 """What can be chosen when painting, and every choice made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UserError
 from . import hardware, noise
-from .checkpoints import SCHEDULERS, Checkpoint
+from .checkpoints import SCHEDULERS, Checkpoint, resolve_model
 from .prompts import compose_prompt
 from .schedule import timesteps
+from .variants import Variant, vary
+
+MOST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
 class PaintOptions:
     """How to paint. None means the checkpoint's default, or what suits this machine.
 
-    model: "auto", "mini", "sd15", a folder or a hub id.
+    model: "auto", "mini", "sd15", a folder or a hub id. variant: what is exchanged in it.
     strength: above 0, at most 1: how far from the beauty render; 1 starts from pure noise.
     steps: UNet evaluations per frame.
     guidance: of the text, classifier-free; 1 is off.
@@ -31,6 +34,7 @@ class PaintOptions:
     """
 
     model: str = "auto"
+    variant: Variant = field(default_factory=Variant)
     prompt: str = ""
     negative_prompt: str | None = None
     strength: float | None = None
@@ -49,6 +53,16 @@ class PaintOptions:
     precision: str | None = None
 
 
+def choose_checkpoint(options: PaintOptions) -> tuple[Checkpoint, str]:
+    """The checkpoint that `options` ask for, and a sentence that says which it is and why.
+
+    Raises:
+        UserError: there is no such model, or what shall be exchanged in it does not go with it.
+    """
+    checkpoint, reason = resolve_model(options.model)
+    return vary(checkpoint, options.variant, options.steps), reason
+
+
 @dataclass(frozen=True)
 class Settings:
     """`PaintOptions` with every choice made: what determines the frames, given their inputs."""
@@ -60,6 +74,7 @@ class Settings:
     guidance: float
     appearance_scale: float
     conditioning_scales: dict[str, float]
+    lora_scales: list[float]
     seed: int
     noise: str
     size: int
@@ -95,13 +110,16 @@ def resolve_settings(
     if precision is None:
         precision = hardware.best_precision(options.device or hardware.best_device())
     settings = Settings(
-        prompt=compose_prompt(options.prompt, caption, has_appearance, checkpoint.defaults),
+        prompt=compose_prompt(
+            options.prompt, caption, has_appearance, checkpoint.defaults, checkpoint.words
+        ),
         negative_prompt=str(chosen("negative_prompt")),
         strength=float(chosen("strength")),
         steps=int(chosen("steps")),
         guidance=float(chosen("guidance")),
         appearance_scale=_appearance_scale(options, checkpoint, has_appearance),
         conditioning_scales=_conditioning_scales(options, checkpoint),
+        lora_scales=[lora.scale for lora in checkpoint.loras],
         seed=options.seed,
         noise=str(chosen("noise")),
         size=int(chosen("size")),
@@ -142,8 +160,11 @@ def _check(settings: Settings, options: PaintOptions) -> None:
         raise UserError(f"The detail kept is a share from 0 to 1, not {settings.detail:g}.")
     if settings.size < 64:
         raise UserError(f"--size must be at least 64 pixels, not {settings.size}.")
-    if settings.seed < 0:
-        raise UserError(f"--seed must not be negative, but is {settings.seed}.")
+    if not 0 <= settings.seed <= MOST_SEED:
+        raise UserError(f"--seed must be from 0 to {MOST_SEED}, not {settings.seed}.")
+    if not 0 <= settings.appearance_scale <= 2:
+        scale = f"{settings.appearance_scale:g}"
+        raise UserError(f"--appearance-scale must be from 0 (off) to 2, not {scale}.")
     if options.batch is not None and options.batch < 1:
         raise UserError(f"--batch must be at least 1, not {options.batch}.")
     if settings.precision not in hardware.PRECISIONS:

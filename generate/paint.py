@@ -7,7 +7,7 @@ and image embeddings, noise) is computed once.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain, islice
@@ -19,7 +19,6 @@ import numpy as np
 from ..errors import UserError
 from . import hardware
 from .canvas import Canvas, plan_canvas
-from .checkpoints import resolve_model
 from .frames import (
     FrameInputs,
     Passes,
@@ -30,7 +29,7 @@ from .frames import (
     write_frame,
 )
 from .loading import Generator, load_generator, model_hashes
-from .options import PaintOptions, Settings, resolve_settings
+from .options import PaintOptions, Settings, choose_checkpoint, resolve_settings
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,28 +39,30 @@ if TYPE_CHECKING:
 __all__ = ["PaintOptions", "Passes", "paint"]
 
 # Counts up when the same settings come to give other frames, so that no old one is kept.
-_REVISION = 1
+_REVISION = 2
 
 Progress = Callable[[int, int], None]
 
 
 def paint(
     passes: Passes,
-    appearance: "Image.Image | None",
+    appearance: "Image.Image | Sequence[Image.Image] | None",
     caption: str,
     options: PaintOptions,
     out_dir: str | Path,
     progress: Progress | None = None,
     generator: Generator | None = None,
+    garment: "Image.Image | None" = None,
 ) -> dict[str, Any]:
     """Paint every frame of `passes` into out_dir/00000.png ...; frames that still hold are kept.
 
     Args:
         passes: the pass set; the frames have its size.
-        appearance: the image that the signer's looks come from, or None.
+        appearance: the image that the signer's looks come from, several of one person, or None.
         caption: the avatar's own description; the checkpoint says where it is used.
         progress: called as progress(frames done, all frames).
         generator: a loaded checkpoint, to use instead of `options.model`.
+        garment: an image that the clothes come from, while `appearance` rules all else.
 
     Returns:
         What was used, JSON-able: the model and its weights' hashes, every setting, versions,
@@ -73,15 +74,16 @@ def paint(
     """
     started = time.perf_counter()
     out_dir = Path(out_dir)
+    looks = _Looks(_several(appearance), garment)
     if generator is None:
-        checkpoint, reason = resolve_model(options.model)
+        checkpoint, reason = choose_checkpoint(options)
     else:
         checkpoint, reason = generator.checkpoint, "given by the caller"
     settings = resolve_settings(
         options,
         checkpoint,
         caption,
-        appearance is not None,
+        bool(looks),
         None if generator is None else generator.precision,
     )
     weights = model_hashes(checkpoint)
@@ -89,19 +91,29 @@ def paint(
         "revision": _REVISION,
         "settings": asdict(settings),
         "weights": weights,
-        "appearance": _image_hash(appearance),
+        "appearance": [_image_hash(image) for image in looks.person],
+        "garment": None if garment is None else _image_hash(garment),
     }
     kinds = tuple(net.kind for net in checkpoint.controlnets)
     count = _Count(len(passes), progress)
-    jobs = _unpainted(passes, kinds, made_by, settings, out_dir, count)
+    apart = garment is not None and checkpoint.adapter is not None
+    read = partial(
+        read_inputs,
+        passes,
+        kinds=kinds,
+        outline=settings.keep_background,
+        surface=settings.noise == "surface",
+        clothes=apart,
+    )
+    jobs = _unpainted(len(passes), read, made_by, out_dir, count)
     used: dict[str, Any] = {}
     first = next(jobs, None)
     if first is not None:  # else no model need be loaded
         generator = generator or load_generator(checkpoint, options.device, settings.precision)
-        brush = _brush(passes, appearance, settings, generator)
+        brush = _brush(passes, looks, settings, generator)
         used = _paint_all(chain([first], jobs), brush, options.batch, out_dir, count)
     notes = list(used.pop("notes", ()))
-    if appearance is not None and checkpoint.adapter is None:
+    if looks and checkpoint.adapter is None:
         notes.append(f"{checkpoint.name} has no IP-Adapter: the image only dressed the avatar.")
     return {
         "model": checkpoint.name,
@@ -109,12 +121,24 @@ def paint(
         "weights": weights,
         **asdict(settings),
         "appearance": made_by["appearance"],
+        "garment": made_by["garment"],
         "frames": len(passes),
         "painted": 0,
         **used,
         "seconds": round(time.perf_counter() - started, 3),
         "notes": notes,
     }
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Images of the person, which may show one as well as several, and of the clothes."""
+
+    person: "tuple[Image.Image, ...]"
+    garment: "Image.Image | None"
+
+    def __bool__(self) -> bool:
+        return bool(self.person) or self.garment is not None
 
 
 @dataclass(frozen=True)
@@ -150,17 +174,15 @@ class _Count:
 
 
 def _unpainted(
-    passes: Passes,
-    kinds: tuple[str, ...],
+    total: int,
+    read: Callable[[int], FrameInputs],
     made_by: dict[str, Any],
-    settings: Settings,
     out_dir: Path,
     count: _Count,
 ) -> Iterator[_Job]:
     """The frames that are not there yet, read one after another; counts those that are."""
-    for frame in range(len(passes)):
-        surface = settings.noise == "surface"
-        inputs = read_inputs(passes, frame, kinds, settings.keep_background, surface)
+    for frame in range(total):
+        inputs = read(frame)
         key = frame_key(made_by, inputs)
         if is_painted(frame_path(out_dir, frame), key):
             count.add(1)
@@ -168,16 +190,14 @@ def _unpainted(
             yield _Job(frame, key, inputs)
 
 
-def _brush(
-    passes: Passes, appearance: "Image.Image | None", settings: Settings, generator: Generator
-) -> _Brush:
+def _brush(passes: Passes, looks: _Looks, settings: Settings, generator: Generator) -> _Brush:
     from .sampling import embed_guidance
 
     size = passes.camera
     return _Brush(
         generator,
         settings,
-        embed_guidance(generator, settings, appearance),
+        embed_guidance(generator, settings, looks.person, looks.garment),
         plan_canvas(size.width, size.height, settings.size, generator.multiple),
     )
 
@@ -239,9 +259,17 @@ def _in_memory(action: Callable[[], None]) -> bool:
     return False
 
 
-def _image_hash(image: "Image.Image | None") -> str | None:
-    if image is None:
-        return None
+def _several(
+    images: "Image.Image | Sequence[Image.Image] | None",
+) -> "tuple[Image.Image, ...]":
+    from PIL import Image
+
+    if images is None:
+        return ()
+    return (images,) if isinstance(images, Image.Image) else tuple(images)
+
+
+def _image_hash(image: "Image.Image") -> str:
     pixels = np.asarray(image.convert("RGB"))
     return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 

@@ -4,7 +4,9 @@ from ..errors import UserError
 from .checkpoints import Defaults
 
 
-def compose_prompt(prompt: str, caption: str, has_appearance: bool, defaults: Defaults) -> str:
+def compose_prompt(
+    prompt: str, caption: str, has_appearance: bool, defaults: Defaults, first: str = ""
+) -> str:
     """The whole prompt from the user's words and the avatar's own description.
 
     Args:
@@ -12,13 +14,14 @@ def compose_prompt(prompt: str, caption: str, has_appearance: bool, defaults: De
         caption: the avatar's description; may be empty.
         has_appearance: whether an image guides the painting as well.
         defaults: of the checkpoint; they say when the caption is used.
+        first: words that a LoRA listens to.
 
     Raises:
         UserError: nothing at all says what the signer looks like.
     """
     prompt, caption = prompt.strip(), caption.strip()
-    words = []
-    if caption and (defaults.caption == "always" or not (prompt or has_appearance)):
+    words = [first] if first else []
+    if caption and (defaults.caption == "always" or not (prompt or has_appearance or first)):
         words.append(caption)
     if prompt and prompt not in words:
         words.append(prompt)

@@ -15,6 +15,7 @@ from .frames import FrameInputs
 from .loading import Generator
 from .options import Settings
 from .schedule import make_scheduler, start_latents
+from .words import embed_texts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 class Guidance:
     """What guides every frame of a clip, computed once.
 
-    prompt, negative: text embeddings (1,77,D); negative is None without guidance.
-    appearance: for the IP-Adapter (1 or 2,1,D), with the empty image's first under guidance; None
-        where the checkpoint has no adapter.
+    prompt, negative: text embeddings (1,77 n,D); negative is None without guidance.
+    appearance: for the IP-Adapter (1 or 2,N,...), with the empty image's first under guidance; None
+        where the checkpoint has no adapter. N is 1, or 2 where person and clothes are apart.
     notes: what the user should know, e.g. words that did not fit.
     """
 
@@ -38,24 +39,34 @@ class Guidance:
 
 @torch.no_grad()
 def embed_guidance(
-    generator: Generator, settings: Settings, appearance: "Image.Image | None"
+    generator: Generator,
+    settings: Settings,
+    appearance: "Sequence[Image.Image]" = (),
+    garment: "Image.Image | None" = None,
 ) -> Guidance:
-    """Embed the texts and the appearance image, and set the appearance's weight in the UNet.
+    """Embed the texts and the appearance images, and set the appearance's weight in the UNet.
 
-    Without an image the adapter's weight is 0, where its layers do nothing at all, or it gets the
-    embedding of nothing: as the checkpoint wants it (`AdapterSource.always`).
+    Of several images of the person the embeddings' mean is taken. Without an image the adapter's
+    weight is 0, where its layers do nothing at all, or it gets the embedding of nothing: as the
+    checkpoint wants it (`AdapterSource.always`).
     """
     pipeline = generator.pipeline
     guided = settings.guidance > 1
-    prompt, negative = pipeline.encode_prompt(
-        settings.prompt, generator.device, 1, guided, settings.negative_prompt
+    prompt, negative, notes = embed_texts(
+        pipeline, settings.prompt, settings.negative_prompt if guided else None
     )
     embedded = None
-    if generator.checkpoint.adapter is not None:
-        pipeline.set_ip_adapter_scale(settings.appearance_scale)
+    adapter = generator.checkpoint.adapter
+    if adapter is not None:
+        scale = settings.appearance_scale
         embedded = _embed_appearance(generator, appearance, guided)
-    notes = _unread_words(pipeline.tokenizer, settings.prompt)
-    return Guidance(prompt, negative if guided else None, embedded, notes)
+        if garment is not None:
+            worn = _embed_appearance(generator, [garment], guided)
+            embedded = torch.cat([embedded, worn], dim=1)
+            pipeline.set_ip_adapter_scale([[scale if appearance or adapter.always else 0.0, scale]])
+        else:
+            pipeline.set_ip_adapter_scale(scale)
+    return Guidance(prompt, negative, embedded, notes)
 
 
 @torch.no_grad()
@@ -113,6 +124,7 @@ def paint_frames(
         prompt_embeds=guidance.prompt.repeat(count, 1, 1),
         negative_prompt_embeds=_repeated(guidance.negative, count),
         ip_adapter_image_embeds=None if guidance.appearance is None else [guidance.appearance],
+        cross_attention_kwargs=_apart(generator, guidance, canvas, inputs),
         generator=_random_sources(settings, frames),
         output_type="latent",
     ).images
@@ -137,17 +149,37 @@ def paint_frames(
 
 
 def _embed_appearance(
-    generator: Generator, appearance: "Image.Image | None", guided: bool
+    generator: Generator, images: "Sequence[Image.Image]", guided: bool
 ) -> torch.Tensor:
+    """The mean embedding (1 or 2,1,...) of `images`, or that of nothing where there are none."""
     from PIL import Image
 
-    image = Image.new("RGB", (64, 64)) if appearance is None else squared(appearance)
+    # Both variants of adapter embed a list of images as (2, images, ...), the empty image's first.
     (both,) = generator.pipeline.prepare_ip_adapter_image_embeds(
-        image, None, generator.device, 1, do_classifier_free_guidance=True
+        [[squared(image) for image in images] or [Image.new("RGB", (64, 64))]],
+        None,
+        generator.device,
+        1,
+        do_classifier_free_guidance=True,
     )
-    nothing, something = both.chunk(2)
-    wanted = nothing if appearance is None else something
+    nothing, something = both.mean(dim=1, keepdim=True).chunk(2)
+    wanted = something if images else nothing
     return torch.cat([nothing, wanted]) if guided else wanted
+
+
+def _apart(
+    generator: Generator, guidance: Guidance, canvas: Canvas, inputs: Sequence[FrameInputs]
+) -> dict[str, Any] | None:
+    """The masks (B,2,H',W') that keep the images of person and clothes apart, for the UNet."""
+    if guidance.appearance is None or guidance.appearance.shape[1] < 2:
+        return None
+    clothes = np.stack([item.clothes for item in inputs if item.clothes is not None])
+    pictures = [np.repeat(mask[..., None] * np.uint8(255), 3, axis=2) for mask in clothes]
+    worn = _tensor(canvas, pictures)[:, :1].round()
+    masks = torch.cat([1 - worn, worn], dim=1).to(generator.device)
+    if guidance.negative is not None:
+        masks = torch.cat([masks, masks])
+    return {"ip_adapter_masks": [masks]}
 
 
 def _tensor(canvas: Canvas, images: list[np.ndarray]) -> torch.Tensor:
@@ -170,12 +202,3 @@ def _random_sources(settings: Settings, frames: Sequence[int]) -> list[torch.Gen
     keys = noise.keys(settings.noise, settings.seed, frames)
     seeds = [int(np.random.default_rng([*key, 1]).integers(2**62)) for key in keys]
     return [torch.Generator().manual_seed(seed) for seed in seeds]
-
-
-def _unread_words(tokenizer: Any, prompt: str) -> tuple[str, ...]:
-    tokens = tokenizer(prompt, truncation=False).input_ids
-    limit = tokenizer.model_max_length
-    if len(tokens) <= limit:
-        return ()
-    lost = tokenizer.decode(tokens[limit - 1 : -1]).strip()
-    return (f"The model reads {limit - 2} tokens of the prompt, so this was not read: {lost}",)

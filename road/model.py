@@ -26,10 +26,10 @@ def find_model(look: Look, painting: Painting) -> Model:
         UserError: there is no such model, its weights are neither here nor to be had, or a
             setting is out of its range.
     """
-    from ..generate.checkpoints import resolve_model
     from ..generate.loading import model_hashes
+    from ..generate.options import choose_checkpoint
 
-    checkpoint, reason = resolve_model(painting.model)
+    checkpoint, reason = choose_checkpoint(paint_options(look, painting))
     model = Model(checkpoint, reason, model_hashes(checkpoint))
     paint_settings(look, painting, model, caption="a signer")
     return model
@@ -38,9 +38,18 @@ def find_model(look: Look, painting: Painting) -> Model:
 def paint_options(look: Look, painting: Painting) -> "PaintOptions":
     """What the painter is asked for."""
     from ..generate.options import PaintOptions
+    from ..generate.variants import Variant
 
     return PaintOptions(
         model=painting.model,
+        variant=Variant(
+            vae=painting.vae,
+            ip_adapter=painting.ip_adapter,
+            few_step=painting.few_step,
+            loras=painting.lora,
+            offline=painting.offline,
+            allow_pickle=painting.allow_pickle,
+        ),
         prompt=look.prompt or "",
         negative_prompt=painting.negative_prompt,
         strength=painting.strength,
@@ -49,7 +58,7 @@ def paint_options(look: Look, painting: Painting) -> "PaintOptions":
         appearance_scale=painting.appearance_scale,
         size=painting.size,
         # Noise that is fresh in every frame is for clips that are steadied afterwards.
-        noise="fixed" if painting.steady == "off" else None,
+        noise=painting.noise or ("fixed" if painting.steady == "off" else None),
         seed=look.seed,
     )
 
@@ -59,6 +68,5 @@ def paint_settings(look: Look, painting: Painting, model: Model, caption: str) -
     from ..generate.options import resolve_settings
 
     options = paint_options(look, painting)
-    has_appearance = look.appearance is not None
-    settings = resolve_settings(options, model.checkpoint, caption, has_appearance)
+    settings = resolve_settings(options, model.checkpoint, caption, bool(look.pictures))
     return {"model": model.checkpoint.name, "weights": model.hashes, **asdict(settings)}

@@ -86,9 +86,12 @@ class Fitting:
 class Look:
     """Who shall sign."""
 
-    appearance: Path | None = field(
-        default=None,
-        metadata=_says("A picture of what the signer shall look like.", metavar="IMAGE"),
+    appearance: tuple[Path, ...] = field(
+        default=(),
+        metadata=_says(
+            "A picture of what the signer shall look like; again for more of the same person.",
+            metavar="IMAGE",
+        ),
     )
     prompt: str | None = field(
         default=None, metadata=_says("What the signer shall look like, in words.", metavar="TEXT")
@@ -110,12 +113,28 @@ class Look:
         default=False,
         metadata=_says("Copy joint angles, and let places and touches of the hands change."),
     )
+    garment: Path | None = field(
+        default=None,
+        metadata=_says("A picture that the clothes alone are painted from.", metavar="IMAGE"),
+    )
 
     def __post_init__(self) -> None:
+        if not isinstance(self.appearance, tuple):
+            raise TypeError("appearance is a tuple of paths")
         if self.prompt is not None and not self.prompt.strip():
             raise UserError("The prompt is empty: describe the signer, or leave --prompt out.")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed is {self.seed}: give a whole number from 0 to 4294967295.")
+
+    @property
+    def portrait(self) -> Path | None:
+        """The first picture, which the avatar is dressed after."""
+        return self.appearance[0] if self.appearance else None
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """Every picture that is given."""
+        return (*self.appearance, *((self.garment,) if self.garment else ()))
 
 
 @dataclass(frozen=True)
@@ -243,6 +262,36 @@ class Painting:
         default=None,
         metadata=_says("The model works at the area of a square of this side, in pixels."),
     )
+    lora: tuple[str, ...] = field(
+        default=(),
+        metadata=_says(
+            "A LoRA: a file, folder or hub id, and :WEIGHT if not 1; again for more.",
+            metavar="LORA",
+        ),
+    )
+    few_step: Literal["lcm", "hyper-sd", "hyper-sd-cfg"] | None = field(
+        default=None, metadata=_says("Paint sd15 in few steps, with this published LoRA.")
+    )
+    ip_adapter: Literal["plain", "light", "plus", "plus-face"] | None = field(
+        default=None,
+        metadata=_says("How sd15 sees the appearance: light heeds the words more, plus the image."),
+    )
+    vae: str | None = field(
+        default=None,
+        metadata=_says(
+            "Another autoencoder: mse, ema, tiny, a folder, or a hub id.", metavar="VAE"
+        ),
+    )
+    noise: Literal["fixed", "fresh", "surface"] | None = field(
+        default=None,
+        metadata=_says("The noise frames start from: one for all, new in each, on the surface."),
+    )
+    offline: bool = field(
+        default=False, metadata=_says("Never ask the network for a model's files.")
+    )
+    allow_pickle: bool = field(
+        default=False, metadata=_says("Read weights that are stored as pickles, too.")
+    )
     steady: Literal["motion", "off"] = field(
         default="motion",
         metadata=_says(
@@ -301,12 +350,14 @@ def _click_option(name: str, hint: Any, field_: Any) -> Callable:
     names = ["--" + name.replace("_", "-"), *field_.metadata["flags"]]
     if hint is bool:
         return click.option(*names, name, is_flag=True, help=field_.metadata["help"])
+    many = get_origin(hint) is tuple
     return click.option(
         *names,
         name,
-        type=_click_type(hint),
+        multiple=many,
+        type=_click_type(get_args(hint)[0] if many else hint),
         default=field_.default,
-        show_default=field_.default is not None,
+        show_default=field_.default not in (None, ()),
         help=field_.metadata["help"],
         metavar=field_.metadata["metavar"],
     )

@@ -119,7 +119,8 @@ def _times(stages: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def _settings(record: Mapping[str, Any]) -> list[Row]:
     rows = [
-        Row("Appearance", _file(record["appearance"])),
+        Row("Appearance", ", ".join(map(_file, record["appearance"])) or "none"),
+        *([Row("Garment", _file(record["garment"]))] if record["garment"] else []),
         Row("Prompt", record["prompt"] or "none"),
         Row("Seed", str(record["seed"])),
         Row("Source", _file(record["source"])),

@@ -18,6 +18,8 @@ SIGNER_RECORD = "signer_record.json"
 AVATAR = "avatar.npz"
 PERFORMANCE = "performance.npz"
 PASSES = "passes"
+CHARACTER_CAPTION = "a person"
+"""What is painted where nothing says what the user's own character looks like."""
 
 _PERFORMING = (
     "apart",
@@ -149,7 +151,7 @@ def dress_stage(look: Look) -> Stage:
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..render.dress.signer_from import signer_from
 
-        signer = signer_from(look.appearance, look.prompt, look.seed)
+        signer = signer_from(look.portrait, look.prompt, look.seed)
         if look.background is not None:
             signer = signer.with_changes(background=look.background)
         signer.save(folder / SIGNER_RECORD)
@@ -158,7 +160,7 @@ def dress_stage(look: Look) -> Stage:
     return Stage(
         "dress",
         action,
-        inputs=(look.appearance,) if look.appearance else (),
+        inputs=(look.portrait,) if look.portrait else (),
         settings={"prompt": look.prompt, "background": look.background, "seed": look.seed},
         code=("render/dress/**/*.py", "render/avatar/record.py", "render/avatar/random_signer.py"),
         files=(SIGNER_RECORD,),
@@ -253,5 +255,41 @@ def passes_stage(folder: Path, viewing: Viewing | None = None) -> Stage:
         inputs=(folder / PERFORMANCE, folder / AVATAR, *map(Path, option_files(options))),
         settings=settings,
         code=("render/*.py",),
+        folder=PASSES,
+    )
+
+
+def character_stage(folder: Path, viewing: Viewing) -> Stage:
+    """Render the same passes of the user's own character: it stands for `passes_stage`."""
+    from ..render.pass_options import option_files
+
+    assert viewing.avatar is not None
+    options, character = pass_options(viewing), viewing.avatar
+
+    def action(work: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..render.character import render_character
+
+        notes: list[str] = []
+        performance, avatar = folder / PERFORMANCE, folder / AVATAR
+        render_character(
+            character, performance, avatar, work, options, viewing.rig, progress, notes.append
+        )
+        return {"notes": notes}
+
+    settings = asdict(options) | {"character": character.suffix.lower()}
+    for name in ("threads", "workers", "device"):
+        del settings[name]
+    files = [character, *([viewing.rig] if viewing.rig else [])]
+    return Stage(
+        "passes",
+        action,
+        inputs=(
+            folder / PERFORMANCE,
+            folder / AVATAR,
+            *files,
+            *map(Path, option_files(options)),
+        ),
+        settings=settings,
+        code=("render/*.py", "retarget/rig/*.py"),
         folder=PASSES,
     )

@@ -13,8 +13,9 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
+from diffsign import cli
 from diffsign.errors import UserError
-from diffsign.generate import checkpoints, fetch, hardware, hub, layout
+from diffsign.generate import checkpoints, hardware, hub, layout
 from diffsign.generate.blank import write_blank
 from diffsign.generate.checkpoints import SD15, Defaults, folder_checkpoint, resolve_model
 from diffsign.generate.loading import load_generator, model_hashes
@@ -190,7 +191,7 @@ def test_offline_says_which_repository_is_missing_and_how_to_fetch_it(
         load_generator(checkpoint)
     message = str(caught.value)
     assert checkpoint.base.repo in message and "HF_HUB_OFFLINE" in message
-    assert f"python -m diffsign.generate.fetch {name}" in message and "\n" not in message
+    assert f"diffsign models fetch {name}" in message and "\n" not in message
 
 
 def test_a_hub_that_cannot_be_reached_is_said_at_once(
@@ -228,8 +229,25 @@ def test_fetch_exits_with_2_and_one_line(
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fetch.main(["sd15"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(SystemExit) as left:
+        cli.main(["models", "fetch", "sd15", "--few-step", "lcm"])
+    message = capsys.readouterr().err
+    assert left.value.code == 2 and message.count("\n") == 1
+    assert "model_index.json of stable-diffusion-v1-5" in message
+    assert "diffsign models fetch sd15 --few-step lcm" in message
+
+
+def test_the_list_names_every_repository_and_what_is_here(
+    blank: Path, empty_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _cache_repo(empty_cache, "madebyollin/taesd", {})
+    _cache_sd15(empty_cache, blank)
+    with pytest.raises(SystemExit) as left:
+        cli.main(["models", "list"])
+    lines = capsys.readouterr().out
+    assert left.value.code == 0 and "+ h94/IP-Adapter" in lines
+    assert "- --few-step lcm: latent-consistency/lcm-lora-sdv1-5" in lines
+    assert "- --vae tiny: madebyollin/taesd" in lines
 
 
 def test_only_what_is_needed_is_asked_of_the_hub_and_fp16_first(
