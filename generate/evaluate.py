@@ -7,6 +7,7 @@ is better and where it is from; `evaluation.registry` lists them. What cannot be
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def evaluate(
     for done, metric in enumerate(metrics):
         if on_metric:
             on_metric(metric.title, done, len(metrics))
-        measured = _attempt(lambda metric=metric: metric.measure(case), metric.name, skipped)
+        measured = _attempt(partial(metric.measure, case), metric.name, skipped)
         if measured is not None:
             figures[metric.name] = dict(measured.figures)
             curves |= measured.curves

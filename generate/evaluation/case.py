@@ -1,4 +1,4 @@
-"""What is evaluated: a run's folder or any video, beside its source; loaded when first asked for."""
+"""What is evaluated, a run's folder or any video, beside its source; loaded when asked for."""
 
 from __future__ import annotations
 

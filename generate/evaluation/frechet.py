@@ -44,7 +44,9 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 def _short(features: np.ndarray) -> np.ndarray:
     """At most D rows with the same Gram matrix over the features."""
-    return np.linalg.qr(features, mode="r") if len(features) > features.shape[1] else features
+    if len(features) <= features.shape[1]:
+        return features
+    return np.asarray(np.linalg.qr(features, mode="r"))
 
 
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -89,7 +89,7 @@ def _seen_finer(keypoints: Keypoints) -> np.ndarray:
 def reprojection_curves(
     projected: Mapping[str, np.ndarray], keypoints: Keypoints
 ) -> dict[str, np.ndarray]:
-    """By part the median distance of each frame (T,), as `reprojection_error`; NaN without points."""
+    """By part each frame's median distance (T,), as `reprojection_error`; NaN without points."""
     scale = REFERENCE_SIDE / max(keypoints.width, keypoints.height)
     curves = {}
     for part in PARTS:

@@ -51,7 +51,8 @@ def sweep(video: Path, keypoints: Keypoints | None) -> Sweep:
     boxes = face_boxes(_faces(keypoints)) if keypoints is not None else []
     grow = info.width / keypoints.width if keypoints is not None else 1.0
     successive, to_first = np.full(count, np.nan), np.full(count, np.nan)
-    thumbnails, faces = [], {}
+    thumbnails: list[np.ndarray] = []
+    faces: dict[int, np.ndarray] = {}
     first: Moments | None = None
     before: Moments | None = None
     for index, frame in enumerate(read_frames(video)):
