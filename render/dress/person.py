@@ -20,6 +20,7 @@ class Person:
         face: (478, 2) face mesh with irises (468..477), or None.
         body: (33, 3) x, y and visibility of MediaPipe's pose, or None.
         hands: (21, 2) each, in no order.
+        depth: (478,) pixels that each point of the face lies behind its middle, or None.
     """
 
     image: np.ndarray
@@ -27,6 +28,7 @@ class Person:
     face: np.ndarray | None
     body: np.ndarray | None
     hands: tuple[np.ndarray, ...]
+    depth: np.ndarray | None = None
 
 
 def find_person(image: np.ndarray) -> Person:
@@ -38,13 +40,14 @@ def find_person(image: np.ndarray) -> Person:
     """
     image = _smaller(np.ascontiguousarray(image))
     size = np.array([image.shape[1], image.shape[0]], float)
-    face, body, hands, soft = _holistic(image, size)
-    if face is None:
-        face = _face_alone(image)
+    mesh, body, hands, soft = _holistic(image, size)
+    if mesh is None:
+        mesh = _face_alone(image)
+    face = None if mesh is None else mesh[:, :2]
     mask = _exact_mask(image, soft)
     if face is None and body is None:
         mask = np.zeros_like(mask)
-    return Person(image, mask, face, body, hands)
+    return Person(image, mask, face, body, hands, None if mesh is None else mesh[:, 2])
 
 
 def polygon_mask(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
@@ -110,7 +113,7 @@ def _holistic(
         found = holistic.process(image)
     with SelfieSegmentation(model_selection=0) as segmentation:
         soft = np.asarray(segmentation.process(image).segmentation_mask, float)
-    face = _points(found.face_landmarks, size)
+    face = _mesh(found.face_landmarks, size)
     hands = tuple(
         points
         for points in (
@@ -134,6 +137,15 @@ def _points(marks: object, size: np.ndarray) -> np.ndarray | None:
     return np.array([[mark.x, mark.y] for mark in marks.landmark]) * size  # type: ignore[attr-defined]
 
 
+def _mesh(marks: object, size: np.ndarray) -> np.ndarray | None:
+    """(478, 3) pixels of a face mesh; MediaPipe's z is measured in image widths, as x is."""
+    points = _points(marks, size)
+    if points is None:
+        return None
+    depth = [mark.z * size[0] for mark in marks.landmark]  # type: ignore[attr-defined]
+    return np.column_stack([points, depth])
+
+
 def _face_alone(image: np.ndarray) -> np.ndarray | None:
     from mediapipe.python.solutions.face_mesh import FaceMesh
 
@@ -145,8 +157,8 @@ def _face_alone(image: np.ndarray) -> np.ndarray | None:
             found = mesh.process(crop).multi_face_landmarks
             if found:
                 size = np.array([right - left, bottom - top], float)
-                points = _points(found[0], size)
-                return None if points is None else points + np.array([left, top])
+                points = _mesh(found[0], size)
+                return None if points is None else points + np.array([left, top, 0])
     return None
 
 
