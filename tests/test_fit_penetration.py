@@ -157,7 +157,7 @@ def test_hands_in_each_other_are_pushed_apart(body, hit):
     optimiser = torch.optim.Adam([rotvecs], lr=0.01)
     for _ in range(150):
         optimiser.zero_grad()
-        penetration(hit, *posed(joints, rotvecs), betas=nothing).backward()
+        penetration(hit, *posed(joints, rotvecs), betas=nothing).mean().backward()
         optimiser.step()
     after = depths(hit, *posed(joints, rotvecs), betas=nothing)
     assert not len(after) or after.max() < 0.001
@@ -176,7 +176,7 @@ def test_what_only_touches_stays(body, hit):
         middle = (low + high) / 2
         low, high = (low, middle) if deepest(middle) > 0 else (middle, high)
     rotvecs = arms_forward(low).requires_grad_()
-    cost = penetration(hit, *posed(joints, rotvecs), betas=nothing)
+    cost = penetration(hit, *posed(joints, rotvecs), betas=nothing).mean()
     assert cost.item() == 0
     assert deepest(low + 0.01) > 0, "a hundredth of a radian further it costs"
 
@@ -188,7 +188,7 @@ def test_the_rest_pose_and_open_hands_cost_nothing(body, hit):
         for side in ("left", "right"):
             for joint, turn in hand_pose(HANDSHAPES[name], side, joints).items():
                 rotvecs[frame, joint] = torch.from_numpy(turn.astype(np.float32))
-    assert float(penetration(hit, *posed(joints, rotvecs), betas=torch.zeros(16))) < 1e-3
+    assert float(penetration(hit, *posed(joints, rotvecs), betas=torch.zeros(16)).mean()) < 1e-3
 
 
 def test_a_hand_in_the_face_comes_out_and_fingers_do_not_cross(body, capsules, hit):

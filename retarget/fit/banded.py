@@ -46,8 +46,16 @@ class Factor:
     corner: tuple[np.ndarray, bool] | None
 
 
-def factorised(matrix: BlockBanded, damping: float) -> Factor:
+_HELD = 1e12
+
+
+def factorised(
+    matrix: BlockBanded, damping: np.ndarray | float, held: np.ndarray | None = None
+) -> Factor:
     """Factorise, with the diagonal raised by damping times itself and one (Marquardt 1963).
+
+    Args:
+        damping: of every frame (T,), or one. held: (T, n) bool, unknowns that stay as they are.
 
     Raises:
         numpy.linalg.LinAlgError: the matrix is not positive definite.
@@ -73,7 +81,8 @@ def factorised(matrix: BlockBanded, damping: float) -> Factor:
     view = panels[:, :, :size]
     np.copyto(view, np.swapaxes(matrix.diagonal, 1, 2), where=lower)
     index = np.arange(size)
-    view[:, index, index] += damping * (1 + view[:, index, index])
+    raised = np.broadcast_to(damping, frames)[:, None] * (1 + view[:, index, index])
+    view[:, index, index] += raised if held is None else np.where(held, _HELD, raised)
     lowest = band.T
     factor = cholesky_banded(lowest, lower=True, overwrite_ab=True, check_finite=False)
     shared = matrix.border.shape[2]
@@ -81,7 +90,8 @@ def factorised(matrix: BlockBanded, damping: float) -> Factor:
     if not shared:
         return Factor(factor, border, border, None)
     solved = cho_solve_banded((factor, True), border, check_finite=False)
-    corner = cho_factor(matrix.corner + damping * np.eye(shared) - border.T @ solved)
+    least = float(np.min(damping))
+    corner = cho_factor(matrix.corner + least * np.eye(shared) - border.T @ solved)
     return Factor(factor, border, solved, corner)
 
 

@@ -1,7 +1,8 @@
-"""The mathematics of the costs: pure functions of tensors to one number.
+"""The mathematics of the costs: pure functions of tensors to a number a frame, (T,).
 
-Names follow SMPLify-X (Pavlakos et al. 2019). Every cost is a mean over frames, so weights do not
-depend on the clip's length. Pixels are measured in thousandths of the picture's longer side.
+Names follow SMPLify-X (Pavlakos et al. 2019). The objective is the mean over frames, so weights do
+not depend on the clip's length; what each frame costs tells the solver where a step fails. Pixels
+are measured in thousandths of the picture's longer side.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ..body.skeleton import INDEX
 from .limits import Limits, over_limits
 
 
-def geman_mcclure(square: torch.Tensor, scale: float) -> torch.Tensor:
+def geman_mcclure(square: torch.Tensor, scale: float | torch.Tensor) -> torch.Tensor:
     """Robust loss of a squared residual: quadratic near 0, flat beyond scale (Geman, McClure)."""
     return square / (1 + square / scale**2)
 
@@ -22,7 +23,7 @@ def reprojection(
 ) -> torch.Tensor:
     """Robust distance of projected points (T, N, 2) to detected ones, by confidence (T, N)."""
     square = ((pixels - target) ** 2).sum(-1) * 1e6
-    return (geman_mcclure(square, scale) * weight).sum() / len(pixels)
+    return (geman_mcclure(square, scale) * weight).sum(-1)
 
 
 def direction(
@@ -31,25 +32,31 @@ def direction(
     """1 - cosine between bones (pairs (P, 2) of points) and the detector's 3-D directions."""
     bones = points[:, pairs[:, 1]] - points[:, pairs[:, 0]]
     bones = bones / (bones.norm(dim=-1, keepdim=True) + 1e-6)
-    return ((1 - (bones * target).sum(-1)) * weight).sum() / len(points)
+    return ((1 - (bones * target).sum(-1)) * weight).sum(-1)
 
 
 def limits(local: torch.Tensor, ranges: Limits) -> torch.Tensor:
     """Squared radians by which local rotations (T, 55, 3, 3) leave their joints' ranges."""
-    return (over_limits(local, ranges) ** 2).sum() / len(local)
+    return (over_limits(local, ranges) ** 2).sum((1, 2))
 
 
-def rest(rotvecs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def rest(vectors: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Squared radians away from the rest pose, weighted per joint (J,)."""
-    return ((rotvecs**2).sum(-1) * weight).sum() / len(rotvecs)
+    return ((vectors**2).sum(-1) * weight).sum(-1)
 
 
-def acceleration(values: torch.Tensor, scale: float) -> torch.Tensor:
-    """Robust second difference over time of values (T, ..., D): quick signing stays quick."""
+def acceleration(values: torch.Tensor, scale: float | torch.Tensor) -> torch.Tensor:
+    """Robust second difference over time of values (T, J, D): quick signing stays quick.
+
+    Args:
+        scale: from where it lets go; one number, or (T - 2, J).
+    """
+    cost = values.new_zeros(len(values))
     if len(values) < 3:
-        return values.new_zeros(())
+        return cost
     second = values[2:] - 2 * values[1:-1] + values[:-2]
-    return geman_mcclure((second**2).sum(-1), scale).sum() / len(values)
+    inner = geman_mcclure((second**2).sum(-1), scale).sum(-1)
+    return torch.cat([cost[:1], inner, cost[:1]])
 
 
 QUICK_METRES = 0.05

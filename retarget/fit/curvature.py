@@ -16,7 +16,7 @@ from . import costs
 from .banded import BlockBanded
 from .jacobian import Layout, motions_of, rows
 from .limits import over_limits
-from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, robust_scale
+from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, letting_go, robust_scale
 from .points import BODY, BOTH_HANDS, FACE
 from .prior_curvature import PRIOR_CURVATURES
 from .state import State
@@ -35,10 +35,10 @@ class System:
         self.with_betas = with_betas
         self.points = state.points.numpy()
         self.positions = state.positions.numpy()
-        self.rotvecs = state.rotvecs.numpy()
+        self.vectors = state.vectors.numpy()
         rotations = state.rotations.numpy()
         self.motions = motions_of(
-            layout, self.rotvecs, rotations, self.positions, problem.points, with_betas
+            layout, self.vectors, rotations, self.positions, problem.points, with_betas
         )
         frames, size = len(self.points), layout.size
         shared = len(state.betas) if with_betas else 0
@@ -201,9 +201,10 @@ def _smooth(system: System, weight: float) -> None:
 def _turn(system: System, weight: float) -> None:
     if len(system.points) < 3:
         return
-    angles = system.rotvecs
+    angles = system.vectors
     second = angles[2:] - 2 * angles[1:-1] + angles[:-2]
-    robust = (1 + (second**2).sum(-1) / costs.QUICK_RADIANS**2) ** -2.0
+    scale = letting_go(system.problem.targets).numpy()
+    robust = (1 + (second**2).sum(-1) / scale**2) ** -2.0
     system.add_turns((2 * weight * robust).astype(np.float32))
 
 

@@ -60,13 +60,13 @@ def finger_chains(limits: Limits, joint_rest: np.ndarray) -> FingerChains:
 
 
 def finger_chain(chains: FingerChains, rotvecs: torch.Tensor) -> torch.Tensor:
-    """Squared radians by which fingers (T, 55, 3) bend against their tendons, mean over frames."""
+    """Squared radians (T,) by which fingers (T, 55, 3) bend against their tendons."""
     fingers = rotvecs[:, chains.joints]
     flexion = (fingers * chains.axes[..., 2]).sum(-1)
     spread = (fingers[:, :, 0] * chains.axes[:, 0, :, 1]).sum(-1)
     loose = flexion[..., 2] - LAST_TO_MIDDLE * flexion[..., 1]
     spread = spread - chains.together
-    return (loose**2 + tightness(chains, rotvecs) * spread**2).sum() / len(rotvecs)
+    return (loose**2 + tightness(chains, rotvecs) * spread**2).sum(-1)
 
 
 def tightness(chains: FingerChains, rotvecs: torch.Tensor) -> torch.Tensor:

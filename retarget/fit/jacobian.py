@@ -13,6 +13,7 @@ import numpy as np
 
 from ..body.skeleton import PARENTS
 from .initial import FACING_CAMERA
+from .limits import FINGERS, FingerRanges
 from .points import RiggedPoints
 
 
@@ -25,12 +26,15 @@ class Layout:
         axis: (K, 3) the direction of the joint's rotation vector that the angle stands for.
         body: how many unknowns precede the fingers'.
         above: (55, K) bool: whether the angle's joint carries joint k (or is it).
+        low, high: (K,) radians that an angle does not pass; infinite for the body's.
     """
 
     joint: np.ndarray
     axis: np.ndarray
     body: int
     above: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
     @property
     def size(self) -> int:
@@ -51,9 +55,18 @@ class Layout:
         return matrix.reshape(len(self.joint), -1)
 
 
-def layout_of(body: dict[int, np.ndarray], fingers: dict[int, np.ndarray]) -> Layout:
+def layout_of(
+    body: dict[int, np.ndarray],
+    fingers: dict[int, np.ndarray],
+    ranges: FingerRanges | None = None,
+    give: float = 0.0,
+) -> Layout:
     """The layout of the joints of the body and of the fingers that a fit moves, each with the
-    axes (3, d) that it turns about, as orthonormal columns."""
+    axes (3, d) that it turns about, as orthonormal columns.
+
+    Args:
+        ranges: keep the fingers within these, whose last d axes are theirs. give: radians beyond.
+    """
     chains = np.zeros((len(PARENTS), len(PARENTS)), bool)
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
@@ -63,7 +76,14 @@ def layout_of(body: dict[int, np.ndarray], fingers: dict[int, np.ndarray]) -> La
     joint = np.concatenate([np.full(axes.shape[1], j) for j, axes in free.items()])
     axis = np.concatenate([axes.T for axes in free.values()]).astype(np.float32)
     before = 3 + sum(axes.shape[1] for axes in body.values())
-    return Layout(joint, axis, before, chains[:, joint])
+    low, high = np.full(len(joint), -np.inf), np.full(len(joint), np.inf)
+    for number, axes in fingers.items():
+        if ranges is None:
+            break
+        row, last = FINGERS.index(number), slice(-axes.shape[1], None)
+        low[joint == number] = ranges.low[row, last] - give
+        high[joint == number] = ranges.high[row, last] + give
+    return Layout(joint, axis, before, chains[:, joint], low, high)
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,7 @@ class Motions:
 
 def motions_of(
     layout: Layout,
-    rotvecs: np.ndarray,
+    vectors: np.ndarray,
     rotations: np.ndarray,
     positions: np.ndarray,
     points: RiggedPoints,
@@ -87,13 +107,15 @@ def motions_of(
     """The action of the unknowns at a pose.
 
     Args:
-        rotvecs: (T, 55, 3). rotations: (T, 55, 3, 3) and positions: (T, 55, 3), posed.
+        vectors: (T, 55, 3). rotations: (T, 55, 3, 3) and positions: (T, 55, 3), posed.
     """
-    frames = len(rotvecs)
+    frames = len(vectors)
     joint = layout.joint
     parents = np.array(PARENTS)
     above = np.where((parents < 0)[:, None, None], FACING_CAMERA, rotations[:, parents])
-    turned = (above @ _left_jacobian(rotvecs)).astype(np.float32)[:, joint]
+    answer = _left_jacobian(vectors)
+    answer[:, FINGERS] = _angle_jacobian(vectors[:, FINGERS], points.fingers.axes)
+    turned = (above @ answer).astype(np.float32)[:, joint]
     axes = (turned @ layout.axis[:, :, None])[..., 0]
     # p x v . a = v . (a x p): the lower three numbers of a row are v itself.
     turns = np.empty((frames, 6, len(joint)), np.float32)
@@ -128,6 +150,16 @@ def _left_jacobian(rotvecs: np.ndarray) -> np.ndarray:
     first = np.where(angle < 1e-3, 0.5, (1 - np.cos(safe)) / safe**2)
     second = np.where(angle < 1e-3, 1 / 6, (safe - np.sin(safe)) / safe**3)
     return np.eye(3) + first * skew + second * (skew @ skew)
+
+
+def _angle_jacobian(vectors: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """The same of angle vectors (T, 30, 3) (..., 3, 3), see :class:`.limits.FingerRanges`."""
+    angles = (axes.transpose(0, 2, 1) @ vectors[..., None])[..., 0]
+    (_, b, c), (_, y, z) = (np.moveaxis(f(angles), -1, 0) for f in (np.cos, np.sin))
+    zero, one = np.zeros_like(b), np.ones_like(b)
+    # Columns: the axis of the twist after abduction and flexion, of abduction after flexion.
+    around = np.stack([c * b, -z, zero, z * b, c, zero, -y, zero, one], -1)
+    return axes @ around.reshape(*b.shape, 3, 3) @ axes.transpose(0, 2, 1)
 
 
 def rows(

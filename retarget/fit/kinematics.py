@@ -20,6 +20,18 @@ def rotation_matrices(rotvecs: torch.Tensor) -> torch.Tensor:
     return torch.eye(3, dtype=rotvecs.dtype) + first * skew + second * (skew @ skew)
 
 
+def angle_matrices(angles: torch.Tensor) -> torch.Tensor:
+    """Rotation matrices (..., 3, 3) of twist, abduction and flexion (..., 3) in their own axes: the
+    flexion carries the abduction, which carries the twist."""
+    (a, b, c), (x, y, z) = torch.cos(angles).unbind(-1), torch.sin(angles).unbind(-1)
+    rows = [
+        c * b, c * y * x - z * a, c * y * a + z * x,
+        z * b, z * y * x + c * a, z * y * a - c * x,
+        -y, b * x, b * a,
+    ]  # fmt: skip
+    return torch.stack(rows, -1).reshape(*a.shape, 3, 3)
+
+
 def _levels() -> list[tuple[list[int], list[int]]]:
     """Joints by depth, each level with its parents' positions in the concatenated order."""
     depth = [0] * len(PARENTS)

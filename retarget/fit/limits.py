@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..body.model import Body, rotation_matrices
-from ..body.skeleton import INDEX, JOINT_NAMES
+from ..body.skeleton import INDEX, JOINT_NAMES, LEFT_HAND, RIGHT_HAND
 
 Range = tuple[float, float]
 
@@ -112,9 +112,43 @@ def finger_axes(limits: Limits, joint: int) -> np.ndarray:
     return limits.axes[limits.joints.index(joint)].numpy()[:, first:]
 
 
+FINGERS = (*LEFT_HAND, *RIGHT_HAND)
+
+
+@dataclass(frozen=True)
+class FingerRanges:
+    """The 30 joints of :data:`FINGERS`, whose rotations a fit writes as angle vectors.
+
+    Attributes:
+        axes: (30, 3, 3) as columns; along them an angle vector has the angles of
+            :func:`own_angles`. low, high: (30, 3) radians.
+    """
+
+    axes: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def vectors(self, rotvecs: np.ndarray) -> np.ndarray:
+        """Angle vectors (T, 30, 3) of rotation vectors, brought into the ranges."""
+        local = self.axes.transpose(0, 2, 1) @ rotation_matrices(rotvecs) @ self.axes
+        angles = np.clip(_angles(torch.from_numpy(local)).numpy(), self.low, self.high)
+        return (self.axes @ angles[..., None])[..., 0]
+
+
+def finger_ranges(rest_joints: np.ndarray) -> FingerRanges:
+    """Axes and ranges of the fingers on a skeleton of rest joints (55, 3) in metres."""
+    limits = joint_limits(rest_joints)
+    rows = [limits.joints.index(joint) for joint in FINGERS]
+    parts = (limits.axes[rows], limits.low[rows], limits.high[rows])
+    return FingerRanges(*(part.numpy() for part in parts))
+
+
 def own_angles(local: torch.Tensor, limits: Limits) -> torch.Tensor:
     """Twist, abduction and flexion (T, J, 3) in radians of local rotations (T, 55, 3, 3)."""
-    own = limits.axes.transpose(-1, -2) @ local[:, limits.joints] @ limits.axes
+    return _angles(limits.axes.transpose(-1, -2) @ local[:, limits.joints] @ limits.axes)
+
+
+def _angles(own: torch.Tensor) -> torch.Tensor:
     flexion = torch.atan2(own[..., 1, 0], own[..., 0, 0])
     abduction = torch.asin(-own[..., 2, 0].clamp(-0.999, 0.999))
     twist = torch.atan2(own[..., 2, 1], own[..., 2, 2])

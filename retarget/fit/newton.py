@@ -1,6 +1,9 @@
 """The solver: Gauss-Newton steps over all frames at once (Levenberg-Marquardt where they fail).
 
 The curvature comes from :mod:`.curvature`, the gradient from autograd over the whole objective.
+Frames are tied only to their neighbours, so damping and step length are each frame's own: a hand
+that is hard to fit somewhere in a clip does not hold up the rest. Angles stay within their bounds:
+the step leaves out those that lie on one and are pushed out (projected Newton; Bertsekas 1982).
 """
 
 from __future__ import annotations
@@ -10,31 +13,37 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from .banded import factorised, solved
+from .banded import BlockBanded, factorised, solved
 from .curvature import CURVATURES, System
 from .jacobian import Layout
 from .objective import Objective
 from .state import Parameters, State, state_of
 
-_CLOSE = 3e-3
+_CLOSE = 1e-3
 """Relative decrease of the objective at which a stage ends."""
 
 _FARTHEST = 0.6
 """Radians that an angle may turn in one step."""
 
-_SHORTEST = 0.05
-"""Share of a step below which a line search gives up."""
+_TRIALS = 4
+"""Lengths of a step that are tried."""
+
+_SHORTER = 0.3
+
+_LOSS = 0.25
+"""Share of what other frames gain that frames may lose in a step."""
 
 _DAMPING = (1e-3, 1e3)
 """Least and most damping, in the objective's units per squared radian or metre, per frame."""
 
 
 @dataclass(frozen=True)
-class Gradient:
-    """Where the objective stands: its value, the state, and its slopes (T, n) and (B,)."""
+class Slope:
+    """Where the objective stands: each frame's value (T,), the state, and slopes (T, n), (B,)."""
 
-    value: float
+    values: np.ndarray
     state: State
     frames: np.ndarray
     betas: np.ndarray
@@ -56,39 +65,56 @@ def minimise(
         frozen: how many leading frames stay as they are and only tie the others to them.
         progress: called with the number of steps done.
     """
-    damping = 1e-2
-    here = _gradient(objective, parameters, layout, with_betas)
+    damping = np.full(len(parameters.trans), _DAMPING[0] * 10)
+    here = _slope(objective, parameters, layout, with_betas)
     for step in range(steps):
         matrix = _curvature(objective, here.state, layout, with_betas, frozen)
+        held = _pushed_out(parameters, layout, here.frames)[frozen:]
         try:
-            factor = factorised(matrix, damping)
+            factor = factorised(matrix, damping[frozen:], held)
         except np.linalg.LinAlgError:
             damping *= 100
             continue
         move, shape = solved(factor, here.frames[frozen:], here.betas)
         move = _bounded(np.concatenate([np.zeros((frozen, layout.size)), move]))
-        value, share = here.value, 1.0
-        while share > _SHORTEST:
-            trial = _moved(parameters, layout, -share * move, -share * shape)
-            value = _value(objective, trial)
-            if value < here.value:
+        share = np.ones(len(move))
+        for _ in range(_TRIALS):
+            trial = _moved(parameters, layout, -share[:, None] * move, -share.mean() * shape)
+            values = _values(objective, trial)
+            rise = values - here.values
+            loss, gain = rise[rise > 0].sum(), -rise[rise < 0].sum()
+            if loss <= _LOSS * gain:
                 break
-            share /= 2.5
+            share = _shortened(share, rise > 0)
         if progress:
             progress(step + 1)
-        if value >= here.value:
-            damping *= 100
-            if damping > _DAMPING[1]:
+        if loss >= gain:
+            damping *= 10
+            if damping.min() > _DAMPING[1]:
                 break
             continue
-        damping = damping / 10 if share == 1 else damping * 3
-        damping = max(damping, _DAMPING[0])
-        gained = (here.value - value) / here.value
+        damping = np.clip(damping * np.where(share == 1, 0.2, 4.0), *_DAMPING)
         parameters = trial
-        if gained < _CLOSE or step + 1 == steps:
+        if gain - loss < _CLOSE * here.values.sum() or step + 1 == steps:
             break
-        here = _gradient(objective, parameters, layout, with_betas)
+        here = _slope(objective, parameters, layout, with_betas)
     return parameters
+
+
+def _shortened(share: np.ndarray, worse: np.ndarray) -> np.ndarray:
+    """Steps (T,) shorter where frames fared worse; neighbours follow, being tied to them."""
+    around = maximum_filter1d(worse.astype(float), 5)
+    shorter = gaussian_filter1d(around * (1 - _SHORTER), 1.5, mode="nearest")
+    return share * np.minimum(1 - shorter, np.where(worse, _SHORTER, 1))
+
+
+def _pushed_out(parameters: Parameters, layout: Layout, slopes: np.ndarray) -> np.ndarray:
+    """(T, n) bool: the unknowns that lie on a bound and would leave it."""
+    angles, down = layout.gathered(parameters.vectors.numpy()), slopes[:, 3:]
+    out = ((angles <= layout.low + 1e-4) & (down > 0)) | (
+        (angles >= layout.high - 1e-4) & (down < 0)
+    )
+    return np.concatenate([np.zeros((len(out), 3), bool), out], 1)
 
 
 def _bounded(move: np.ndarray) -> np.ndarray:
@@ -97,37 +123,34 @@ def _bounded(move: np.ndarray) -> np.ndarray:
     return move * np.minimum(1, _FARTHEST / np.maximum(longest, 1e-9))
 
 
-def _value(objective: Objective, parameters: Parameters) -> float:
+def _values(objective: Objective, parameters: Parameters) -> np.ndarray:
     problem = objective.problem
     with torch.no_grad():
         state = state_of(parameters, problem.points, problem.camera)
-        return float(objective(state)) * len(parameters.trans)
+        return objective.per_frame(state).double().numpy()
 
 
-def _gradient(
-    objective: Objective, parameters: Parameters, layout: Layout, with_betas: bool
-) -> Gradient:
+def _slope(objective: Objective, parameters: Parameters, layout: Layout, with_betas: bool) -> Slope:
     unknowns = [values.detach().requires_grad_() for values in parameters.all()]
     problem = objective.problem
     state = state_of(Parameters(*unknowns), problem.points, problem.camera)
-    value = objective(state)
-    value.backward()
-    value = value.detach()
-    rotvecs, trans, betas = (values.grad for values in unknowns)
-    assert rotvecs is not None and trans is not None and betas is not None
-    frames = len(trans)
-    # The objective is a mean over frames; the matrix is of their sum.
-    own = np.concatenate([trans.numpy(), layout.gathered(rotvecs.numpy())], 1) * float(frames)
+    values = objective.per_frame(state)
+    values.sum().backward()
+    vectors, trans, betas = (values.grad for values in unknowns)
+    assert vectors is not None and trans is not None and betas is not None
+    own = np.concatenate([trans.numpy(), layout.gathered(vectors.numpy())], 1)
     shared = betas if with_betas else betas[:0]
-    return Gradient(
-        float(value) * frames,
+    return Slope(
+        values.detach().double().numpy(),
         state.detached(),
         own.astype(float),
-        shared.double().numpy() * frames,
+        shared.double().numpy(),
     )
 
 
-def _curvature(objective: Objective, state: State, layout: Layout, with_betas: bool, frozen: int):
+def _curvature(
+    objective: Objective, state: State, layout: Layout, with_betas: bool, frozen: int
+) -> BlockBanded:
     system = System(objective.problem, state, layout, with_betas)
     for name, weight in objective.weights.items():
         if name in CURVATURES:
@@ -138,9 +161,11 @@ def _curvature(objective: Objective, state: State, layout: Layout, with_betas: b
 def _moved(
     parameters: Parameters, layout: Layout, frames: np.ndarray, betas: np.ndarray
 ) -> Parameters:
-    rotvecs, trans, shape = (values.detach().clone() for values in parameters.all())
-    rotvecs += torch.from_numpy(layout.spread(frames[:, 3:].astype(np.float32)))
+    vectors, trans, shape = (values.detach().clone() for values in parameters.all())
+    angles = layout.gathered(vectors.numpy())
+    move = np.clip(angles + frames[:, 3:], layout.low, layout.high) - angles
+    vectors += torch.from_numpy(layout.spread(move.astype(np.float32)))
     trans += torch.from_numpy(frames[:, :3].astype(np.float32))
     if len(betas):
         shape += torch.from_numpy(np.clip(betas, -2, 2).astype(np.float32))
-    return Parameters(rotvecs, trans, shape)
+    return Parameters(vectors, trans, shape)

@@ -56,8 +56,7 @@ class Cost:
 
     Attributes:
         name: what stages weight and ``FitOptions.without`` switches off.
-        function: of the problem and the state, differentiable; a sum over points and a mean over
-            frames, so that weights do not depend on the clip's length.
+        function: of the problem and the state, differentiable; (T,), a sum over points.
         scale: brings its unit near the others', so that stage weights are near 1.
     """
 
@@ -135,17 +134,17 @@ _REST_WEIGHTS = costs.rest_weights()
 
 def rest(problem: Problem, state: State) -> torch.Tensor:
     """Pull to the rest pose, strong where the picture says little."""
-    return costs.rest(state.rotvecs, _REST_WEIGHTS)
+    return costs.rest(state.vectors, _REST_WEIGHTS)
 
 
 def upright(problem: Problem, state: State) -> torch.Tensor:
     """The trunk stands upright: 1 - cosine of its tilt, which unseen hips leave open."""
-    return (1 + state.rotations[:, 0, 1, 1]).mean()
+    return 1 + state.rotations[:, 0, 1, 1]
 
 
 def shape(problem: Problem, state: State) -> torch.Tensor:
     """Pull to the mean body: the betas are standard deviations."""
-    return (state.betas**2).sum()
+    return (state.betas**2).sum().expand(len(state.points))
 
 
 def smooth(problem: Problem, state: State) -> torch.Tensor:
@@ -155,13 +154,23 @@ def smooth(problem: Problem, state: State) -> torch.Tensor:
 
 def turn(problem: Problem, state: State) -> torch.Tensor:
     """Acceleration of every joint's angles."""
-    return costs.acceleration(state.rotvecs, costs.QUICK_RADIANS)
+    return costs.acceleration(state.vectors, letting_go(problem.targets))
+
+
+def letting_go(targets: Targets) -> torch.Tensor:
+    """(T - 2, 55) radians from which :func:`turn` lets go: never where nobody sees the joint."""
+    seen = targets.seen
+    there = seen[2:] & seen[1:-1] & seen[:-2]
+    return torch.where(there, costs.QUICK_RADIANS, NEVER)
+
+
+NEVER = 1e3
 
 
 def penetration(problem: Problem, state: State) -> torch.Tensor:
     """Hands in the body, in each other, fingers in fingers and palms (capsules)."""
     if problem.priors is None:
-        return state.betas.new_zeros(())
+        return state.points.new_zeros(len(state.points))
     hit = problem.priors.collider
     return penetrations.penetration(hit, state.rotations, state.positions, state.betas)
 
@@ -169,22 +178,22 @@ def penetration(problem: Problem, state: State) -> torch.Tensor:
 def finger_chain(problem: Problem, state: State) -> torch.Tensor:
     """Hand prior: a finger's last joint bends with its middle one, bent knuckles do not spread."""
     if problem.priors is None:
-        return state.betas.new_zeros(())
-    return hand_priors.finger_chain(problem.priors.chains, state.rotvecs)
+        return state.points.new_zeros(len(state.points))
+    return hand_priors.finger_chain(problem.priors.chains, state.vectors)
 
 
 def equal_hands(problem: Problem, state: State) -> torch.Tensor:
     """Sign prior: both hands of a symmetric sign have one handshape."""
     if problem.priors is None:
-        return state.betas.new_zeros(())
-    return sign_prior_costs.equal_hands(problem.priors.signs, state.rotvecs)
+        return state.points.new_zeros(len(state.points))
+    return sign_prior_costs.equal_hands(problem.priors.signs, state.vectors)
 
 
 def held_hands(problem: Problem, state: State) -> torch.Tensor:
     """Sign prior: between transitions a handshape stays as it is."""
     if problem.priors is None:
-        return state.betas.new_zeros(())
-    return sign_prior_costs.held_hands(problem.priors.signs, state.rotvecs)
+        return state.points.new_zeros(len(state.points))
+    return sign_prior_costs.held_hands(problem.priors.signs, state.vectors)
 
 
 COSTS: tuple[Cost, ...] = (
@@ -229,7 +238,7 @@ class Objective:
         )
 
     def terms(self, state: State) -> dict[str, torch.Tensor]:
-        """The weighted cost of each name."""
+        """The weighted cost (T,) of each name."""
         return {
             cost.name: self.weights[cost.name] * cost.function(self.problem, state)
             for cost in COSTS
@@ -237,4 +246,8 @@ class Objective:
         }
 
     def __call__(self, state: State) -> torch.Tensor:
-        return torch.stack(list(self.terms(state).values())).sum()
+        return self.per_frame(state).mean()
+
+    def per_frame(self, state: State) -> torch.Tensor:
+        """What each frame costs (T,); the objective is their mean."""
+        return torch.stack(list(self.terms(state).values())).sum(0)

@@ -186,7 +186,10 @@ def depths(
     nearest places slide along the axes, to no first-order effect (envelope theorem), so the
     gradient needs only the two points, each riding on its joint.
     """
-    found = overlaps(hit, rotations, positions, betas)
+    return _depths(overlaps(hit, rotations, positions, betas), rotations, positions)
+
+
+def _depths(found: Overlaps, rotations: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     a, b = places(found, rotations, positions)
     return torch.relu(found.allowed - torch.sqrt(((a - b) ** 2).sum(-1) + 1e-12))
 
@@ -194,13 +197,17 @@ def depths(
 def penetration(
     hit: Collider, rotations: torch.Tensor, positions: torch.Tensor, betas: torch.Tensor
 ) -> torch.Tensor:
-    """Squared centimetres of overlap (see :func:`depths`), summed over pairs, mean over frames.
+    """Squared centimetres of overlap (T,) (see :func:`depths`), summed over pairs.
 
-    Every second frame is looked at: nothing passes through a hand between two frames in which it
-    does not.
+    Every second frame is looked at, and stands for the next: nothing passes through a hand between
+    two frames in which it does not.
     """
+    frames = len(positions)
     rotations, positions = rotations[::STRIDE], positions[::STRIDE]
-    return ((100 * depths(hit, rotations, positions, betas)) ** 2).sum() / len(positions)
+    found = overlaps(hit, rotations, positions, betas)
+    square = (100 * _depths(found, rotations, positions)) ** 2
+    every = frames / len(positions)
+    return square.new_zeros(frames).index_add(0, STRIDE * found.frame, every * square)
 
 
 def _ends(

@@ -13,6 +13,7 @@ import numpy as np
 from ..body.landmarks import Landmarks
 from ..body.model import Body
 from ..body.skeleton import LEFT_HAND, RIGHT_HAND
+from .limits import FingerRanges, finger_ranges
 
 RIGID_FACE = (
     1, 4, 5, 6, 8, 9, 10, 33, 48, 50, 64, 67, 109, 117, 127, 133, 151, 162, 168, 195, 197, 205,
@@ -29,6 +30,7 @@ class RiggedPoints:
         joint: (N,) the joint each rides on.
         rest: (N, 3) rest place of the mean body. shapedirs: (N, 3, B) what the betas add.
         joint_rest, joint_shapedirs: the same of the 55 joints.
+        fingers: how the fingers' joints turn.
     """
 
     joint: np.ndarray
@@ -36,6 +38,7 @@ class RiggedPoints:
     shapedirs: np.ndarray
     joint_rest: np.ndarray
     joint_shapedirs: np.ndarray
+    fingers: FingerRanges
 
 
 def rigged_points(body: Body, marks: Landmarks, beta_count: int) -> RiggedPoints:
@@ -62,6 +65,7 @@ def rigged_points(body: Body, marks: Landmarks, beta_count: int) -> RiggedPoints
         np.concatenate(dirs).astype(np.float32),
         joint_rest.astype(np.float32),
         joint_shapedirs.astype(np.float32),
+        finger_ranges(joint_rest),
     )
 
 

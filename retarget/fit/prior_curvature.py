@@ -46,7 +46,7 @@ def _equal_hands(system: System, weight: float) -> None:
     mirror = MIRROR.numpy()
     equal = 2 * weight * priors.signs.equal.numpy()
     for left, right in zip(LEFT_HAND, RIGHT_HAND, strict=True):
-        apart = system.rotvecs[:, left] - system.rotvecs[:, right] * mirror
+        apart = system.vectors[:, left] - system.vectors[:, right] * mirror
         row = _rows_of(system, left) - mirror[:, None] * _rows_of(system, right)
         _add_squares(system, row, equal * _robust((apart**2).sum(-1), LETS_GO))
 
@@ -56,7 +56,7 @@ def _held_hands(system: System, weight: float) -> None:
     if priors is None or len(system.points) < 2:
         return
     links = held_links(priors.signs).numpy()
-    steps = ((system.rotvecs[1:] - system.rotvecs[:-1]) ** 2).sum(-1)
+    steps = ((system.vectors[1:] - system.vectors[:-1]) ** 2).sum(-1)
     weights = np.zeros_like(steps)
     for column, joints in enumerate((LEFT_HAND, RIGHT_HAND)):
         own = list(joints)
@@ -72,7 +72,7 @@ def _finger_chain(system: System, weight: float) -> None:
     priors = system.problem.priors
     if priors is None:
         return
-    bent = tightness(priors.chains, system.state.rotvecs).numpy()
+    bent = tightness(priors.chains, system.state.vectors).numpy()
     ones = np.ones(len(system.points), np.float32)
     for finger, (joints, axes) in enumerate(
         zip(priors.chains.joints, priors.chains.axes, strict=True)

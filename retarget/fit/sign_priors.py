@@ -51,12 +51,9 @@ def no_sign_priors(frames: int) -> SignPriors:
 
 
 def equal_hands(priors: SignPriors, rotvecs: torch.Tensor) -> torch.Tensor:
-    """Robust squared radians between the finger joints of both hands (T, 55, 3), mirrored."""
-    frames = priors.equal.nonzero()[:, 0]
-    hands = rotvecs[frames]
-    apart = hands[:, LEFT_HAND] - hands[:, RIGHT_HAND] * MIRROR
-    cost = geman_mcclure((apart**2).sum(-1), LETS_GO).sum(-1)
-    return (cost * priors.equal[frames]).sum() / len(rotvecs)
+    """Robust squared radians (T,) between the finger joints of both hands (T, 55, 3), mirrored."""
+    apart = rotvecs[:, LEFT_HAND] - rotvecs[:, RIGHT_HAND] * MIRROR
+    return geman_mcclure((apart**2).sum(-1), LETS_GO).sum(-1) * priors.equal
 
 
 def held_links(priors: SignPriors) -> torch.Tensor:
@@ -66,15 +63,14 @@ def held_links(priors: SignPriors) -> torch.Tensor:
 
 
 def held_hands(priors: SignPriors, rotvecs: torch.Tensor) -> torch.Tensor:
-    """Robust squared radians by which finger joints (T, 55, 3) turn from frame to frame in holds.
+    """Robust squared radians (T,) that finger joints (T, 55, 3) turn to the next frame in holds.
 
     A chain of equal frames averages the noise of all, and lets go where one change is too much.
     """
-    total = rotvecs.new_zeros(())
+    total = rotvecs.new_zeros(len(rotvecs) - 1)
     links = held_links(priors)
     for column, joints in enumerate((LEFT_HAND, RIGHT_HAND)):
-        frames = links[:, column].nonzero()[:, 0]
         hands = rotvecs[:, joints]
-        step = hands[frames + 1] - hands[frames]
-        total = total + geman_mcclure((step**2).sum(-1), STEP_LETS_GO).sum()
-    return total / len(rotvecs)
+        step = hands[1:] - hands[:-1]
+        total = total + geman_mcclure((step**2).sum(-1), STEP_LETS_GO).sum(-1) * links[:, column]
+    return torch.cat([total, total.new_zeros(1)])

@@ -29,7 +29,7 @@ from .options import BETAS_USED, FitOptions
 from .points import RiggedPoints, rigged_points
 from .priors import priors_of
 from .sign_spans import sign_priors_of
-from .state import Parameters, start
+from .state import Parameters, local_rotations, start
 from .targets import body_seen, targets_of, without_body_gaps
 from .windows import Progress, solve
 
@@ -88,14 +88,14 @@ def _motion(
     from scipy.spatial.transform import Rotation
 
     body = load_body(options.body, options.body_path)
-    rotvecs = parameters.rotvecs.detach().numpy().astype(np.float64)
-    root = FACING_CAMERA @ Rotation.from_rotvec(rotvecs[:, 0]).as_matrix()
-    rotvecs[:, 0] = Rotation.from_matrix(root).as_rotvec()
-    frames = len(rotvecs)
+    local = local_rotations(parameters.vectors, points).numpy().astype(np.float64)
+    local[:, 0] = FACING_CAMERA @ local[:, 0]
+    rotvecs = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec()
+    frames = len(local)
     betas = np.zeros(body.beta_count, np.float32)
-    betas[:BETAS_USED] = parameters.betas.detach().numpy()
+    betas[:BETAS_USED] = parameters.betas.numpy()
     poses = rotvecs.reshape(frames, -1)
-    trans = parameters.trans.detach().numpy()
+    trans = parameters.trans.numpy()
     rest = points.joint_rest + points.joint_shapedirs @ betas[:BETAS_USED]
     rotations, positions = joint_transforms(rest, poses, trans)
     names = body.action_names or load_body("open").action_names

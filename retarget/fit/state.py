@@ -10,21 +10,27 @@ import torch
 from ..keypoints.record import Keypoints
 from ..motion import Camera
 from .initial import FACING_CAMERA, initial_rotations, initial_translation
-from .kinematics import forward, rotation_matrices
+from .kinematics import angle_matrices, forward, rotation_matrices
+from .limits import FINGERS
 from .options import BETAS_USED
 from .points import RiggedPoints
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The unknowns: rotvecs (T, 55, 3), trans (T, 3), betas (B,); the root faces the camera."""
+    """The unknowns: vectors (T, 55, 3), trans (T, 3), betas (B,); the root faces the camera.
 
-    rotvecs: torch.Tensor
+    A joint's vector is its rotation vector; a finger's is its angle vector, whose parts along the
+    joint's own axes are twist, abduction and flexion (:class:`.limits.FingerRanges`): so the ranges
+    of the fingers are bounds of single numbers.
+    """
+
+    vectors: torch.Tensor
     trans: torch.Tensor
     betas: torch.Tensor
 
     def all(self) -> list[torch.Tensor]:
-        return [self.rotvecs, self.trans, self.betas]
+        return [self.vectors, self.trans, self.betas]
 
 
 @dataclass(frozen=True)
@@ -32,15 +38,15 @@ class State:
     """What a set of parameters looks like.
 
     Attributes:
-        rotvecs: (T, 55, 3) local rotations; the root is relative to facing the camera.
-        local: (T, 55, 3, 3) the same as matrices; the root's holds the half turn to the camera.
+        vectors: (T, 55, 3) as in :class:`Parameters`.
+        local: (T, 55, 3, 3) local rotations; the root's holds the half turn to the camera.
         rotations, positions: (T, 55, 3, 3) and (T, 55, 3) of the posed joints in the camera's
             frame.
         points: (T, N, 3) camera-frame points. pixels: (T, N, 2) in units of the longer side.
         betas: (B,).
     """
 
-    rotvecs: torch.Tensor
+    vectors: torch.Tensor
     local: torch.Tensor
     rotations: torch.Tensor
     positions: torch.Tensor
@@ -61,8 +67,18 @@ def start(keypoints: Keypoints, camera: Camera, points: RiggedPoints) -> Paramet
     local[:, 0] = FACING_CAMERA.T @ local[:, 0]
     rotvecs = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec()
     rotvecs = rotvecs.reshape(len(local), 55, 3).astype(np.float32)
+    rotvecs[:, FINGERS] = points.fingers.vectors(rotvecs[:, FINGERS])
     trans = initial_translation(keypoints, camera, points.joint_rest).astype(np.float32)
     return Parameters(torch.from_numpy(rotvecs), torch.from_numpy(trans), torch.zeros(BETAS_USED))
+
+
+def local_rotations(vectors: torch.Tensor, points: RiggedPoints) -> torch.Tensor:
+    """Local rotations (T, 55, 3, 3) of vectors (T, 55, 3) as in :class:`Parameters`."""
+    axes = torch.from_numpy(points.fingers.axes)
+    turned = axes.transpose(-1, -2)
+    fingers = angle_matrices((turned @ vectors[:, FINGERS, :, None])[..., 0])
+    body = rotation_matrices(vectors[:, : FINGERS[0]])
+    return torch.cat([body, axes @ fingers @ turned], 1)
 
 
 def state_of(parameters: Parameters, points: RiggedPoints, camera: Camera) -> State:
@@ -70,7 +86,7 @@ def state_of(parameters: Parameters, points: RiggedPoints, camera: Camera) -> St
     joint_rest = torch.from_numpy(points.joint_rest)
     joint_rest = joint_rest + torch.from_numpy(points.joint_shapedirs) @ parameters.betas
     rest = torch.from_numpy(points.rest) + torch.from_numpy(points.shapedirs) @ parameters.betas
-    local = rotation_matrices(parameters.rotvecs)
+    local = local_rotations(parameters.vectors, points)
     facing = torch.from_numpy(FACING_CAMERA.astype(np.float32))
     local = torch.cat([(facing @ local[:, 0])[:, None], local[:, 1:]], 1)
     rotations, positions = forward(local, joint_rest, parameters.trans)
@@ -81,4 +97,4 @@ def state_of(parameters: Parameters, points: RiggedPoints, camera: Camera) -> St
     focal = torch.tensor([camera.fx, camera.fy]) / longer
     centre = torch.tensor([camera.cx, camera.cy]) / longer
     pixels = world[..., :2] / depth * focal + centre
-    return State(parameters.rotvecs, local, rotations, positions, world, pixels, parameters.betas)
+    return State(parameters.vectors, local, rotations, positions, world, pixels, parameters.betas)

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from ..body.landmarks import detection_noise
+from ..body.skeleton import PARENTS
 from ..keypoints.hand_gaps import is_bridged
 from ..keypoints.record import Keypoints
 from .initial import fill_gaps
-from .points import FACE, HANDS, RIGID_FACE
+from .points import BODY, FACE, HAND_JOINTS, HANDS, RIGID_FACE
 
 LIMB_PAIRS = ((11, 13), (13, 15), (12, 14), (14, 16), (12, 11))
 """Pairs of body points whose direction the detector's depth gives."""
@@ -45,6 +46,7 @@ class Targets:
         limbs: (T, 5, 3) unit directions of ``LIMB_PAIRS``. limb_weights: (T, 5).
         phalanges: (T, 40, 3) unit directions of ``HAND_PAIRS``, left hand first.
         phalanx_weights: (T, 40).
+        seen: (T, 55) bool: the joints that some sure point shows.
     """
 
     pixels: torch.Tensor
@@ -53,6 +55,7 @@ class Targets:
     limb_weights: torch.Tensor
     phalanges: torch.Tensor
     phalanx_weights: torch.Tensor
+    seen: torch.Tensor
 
     def part(self, frames: slice | np.ndarray) -> Targets:
         """Some of the frames."""
@@ -108,7 +111,16 @@ def targets_of(keypoints: Keypoints) -> Targets:
         torch.from_numpy(limb_weights),
         torch.from_numpy(np.concatenate([hands[0][0], hands[1][0]], 1)),
         torch.from_numpy(np.concatenate([hands[0][1], hands[1][1]], 1)),
+        torch.from_numpy(_joints_seen(stacked)),
     )
+
+
+def _joints_seen(stacked: np.ndarray) -> np.ndarray:
+    """(T, 55) bool from all points (T, N, 4)."""
+    seen = np.repeat((stacked[:, BODY, 3] > SEEN).any(1)[:, None], len(PARENTS), 1)
+    for side, rows in HAND_JOINTS.items():
+        seen[:, rows] = (stacked[:, HANDS[side], 3] > SEEN).any(1)[:, None]
+    return seen
 
 
 def _deep_body(keypoints: Keypoints) -> np.ndarray:

@@ -34,6 +34,9 @@ are two frames long, and their influence is gone after some ten."""
 SAMPLE = 150
 """Frames from which the shape of a long clip is found."""
 
+FINGER_GIVE = np.radians(3)
+"""Radians by which a finger may leave its range where the picture insists."""
+
 _TIE = 2
 
 _BODY = (
@@ -80,7 +83,7 @@ def moving_joints(problem: Problem) -> Layout:
     for side, joints in (("left", LEFT_HAND), ("right", RIGHT_HAND)):
         if bool(weights[:, HANDS[side]].any()):
             fingers |= {joint: finger_axes(problem.limits, joint) for joint in joints}
-    return layout_of(body, fingers)
+    return layout_of(body, fingers, problem.points.fingers, FINGER_GIVE)
 
 
 def solve(
@@ -92,15 +95,15 @@ def solve(
     """Minimise the objective of a clip of any length."""
     frames = len(parameters.trans)
     layout = moving_joints(problem)
-    rotvecs = layout.spread(layout.gathered(parameters.rotvecs.numpy()))
-    parameters = replace(parameters, rotvecs=torch.from_numpy(rotvecs))
+    vectors = layout.spread(layout.gathered(parameters.vectors.numpy()))
+    parameters = replace(parameters, vectors=torch.from_numpy(vectors))
     windows = list(windows_of(frames))
     if len(windows) == 1:
         return _staged(problem, parameters, layout, options, progress=_reporter(progress, frames))
     still = replace(options, without=(*options.without, *TIME_COSTS))
     sample = np.linspace(0, frames - 1, SAMPLE).round().astype(int)
     shaped = _staged(problem.part(sample), _part(parameters, sample), layout, still)
-    result = Parameters(parameters.rotvecs.clone(), parameters.trans.clone(), shaped.betas)
+    result = Parameters(parameters.vectors.clone(), parameters.trans.clone(), shaped.betas)
     for window in windows:
         own = slice(window.first, window.stop)
         found = _staged(
@@ -113,7 +116,7 @@ def solve(
         )
         kept = slice(window.keep_first, window.keep_stop)
         inside = slice(window.frozen, window.keep_stop - window.first)
-        result.rotvecs[kept] = found.rotvecs[inside]
+        result.vectors[kept] = found.vectors[inside]
         result.trans[kept] = found.trans[inside]
         if progress:
             progress(window.keep_stop, frames)
@@ -154,4 +157,4 @@ def _reporter(progress: Progress | None, frames: int) -> Callable[[float], None]
 
 def _part(parameters: Parameters, frames: slice | np.ndarray) -> Parameters:
     index = torch.as_tensor(frames) if isinstance(frames, np.ndarray) else frames
-    return Parameters(parameters.rotvecs[index], parameters.trans[index], parameters.betas)
+    return Parameters(parameters.vectors[index], parameters.trans[index], parameters.betas)
