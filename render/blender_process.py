@@ -109,7 +109,7 @@ def run_job(job: dict[str, Any], threads: int | None = None) -> Iterator[dict[st
         UserError: the job failed for a reason that the user can mend.
         RuntimeError: it failed otherwise; the message ends with the end of Blender's log.
     """
-    with tempfile.TemporaryDirectory(prefix="diffsign-", dir=_fast_folder()) as folder:
+    with tempfile.TemporaryDirectory(prefix="diffsign-", dir=fast_folder()) as folder:
         path = Path(folder) / "job.json"
         log = Path(folder) / LOG_FILE
         write_json(path, job)
@@ -166,6 +166,6 @@ def _failure(code: int, log: Path) -> str:
     return f"Blender stopped with code {code}. The end of its log:\n{tail}"
 
 
-def _fast_folder() -> str | None:
+def fast_folder() -> str | None:
     shared = Path("/dev/shm")
     return str(shared) if os.access(shared, os.W_OK) else None
