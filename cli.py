@@ -207,6 +207,25 @@ def avatar(
     _result(write_avatar(choose_signer(describe, appearance, record, random), out))
 
 
+@main.command(cls=_Command, name="perform")
+@click.argument("motion", type=click.Path(path_type=Path))
+@click.option(
+    "--record",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Who performs: a signer_record.json, or what diffsign avatar wrote as .json.",
+)
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE"
+)
+def perform(motion: Path, record: Path, out: Path) -> None:
+    """Write MOTION as the body of another signer performs it, with all that the hands touch."""
+    from .road.perform_file import perform_file
+
+    _result(perform_file(motion, record, out))
+
+
 @main.command(cls=_Command, name="export")
 @click.argument("motion", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Choice(["bvh", "pose", "npz"]), required=True, help="The format.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,6 @@ LAYERS: dict[str, Layer] = {
 
 def write_frame(path: Path, layers: Mapping[str, np.ndarray], job: str) -> None:
     """Write every layer of LAYERS, each (H, W) or (H, W, channels), atomically."""
-    import OpenEXR
-
     channels = {}
     for name, layer in LAYERS.items():
         if layer.optional and name not in layers:
@@ -79,13 +78,43 @@ def write_frame(path: Path, layers: Mapping[str, np.ndarray], job: str) -> None:
         planes = values.reshape(*values.shape[:2], len(layer.channels))
         for k, channel in enumerate(layer.channels):
             channels[f"{name}.{channel}"] = np.ascontiguousarray(planes[..., k])
+    with atomic_path(path) as partial:
+        if find_spec("OpenEXR") is not None:
+            _write_fast(partial, channels, job)
+        else:
+            _write_in_blender(partial, channels, job)
+
+
+def _write_fast(path: Path, channels: Mapping[str, np.ndarray], job: str) -> None:
+    import OpenEXR
+
     header = {
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,
         JOB_ATTRIBUTE: job,
     }
-    with atomic_path(path) as partial, OpenEXR.File(header, channels) as file:
-        file.write(str(partial))
+    with OpenEXR.File(header, dict(channels)) as file:
+        file.write(str(path))
+
+
+def _write_in_blender(path: Path, channels: Mapping[str, np.ndarray], job: str) -> None:
+    """The same by OpenImageIO, which Blender brings with it."""
+    import OpenImageIO as oiio
+
+    planes = list(channels.values())
+    height, width = planes[0].shape
+    spec = oiio.ImageSpec(width, height, len(planes), "float")
+    spec.channelnames = tuple(channels)
+    spec.channelformats = tuple(
+        oiio.TypeDesc("half" if plane.dtype == np.float16 else "float") for plane in planes
+    )
+    spec.attribute("compression", "zip")
+    spec.attribute(JOB_ATTRIBUTE, job)
+    output = oiio.ImageOutput.create(str(path))
+    pixels = np.stack([plane.astype(np.float32) for plane in planes], axis=-1)
+    done = output.open(str(path), spec) and output.write_image(pixels) and output.close()
+    if not done:
+        raise OSError(f"{path} cannot be written: {output.geterror()}")
 
 
 _NUMBERS = {"half": np.float16, "float": np.float32}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,24 @@ def with_alpha(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
     """Write a (H, W), (H, W, 3) or (H, W, 4) uint8 PNG, atomically."""
-    from PIL import Image
-
     with atomic_path(path) as partial:
-        Image.fromarray(picture).save(partial, compress_level=1)
+        if find_spec("PIL") is None:
+            _write_in_blender(partial, picture)
+        else:
+            from PIL import Image
+
+            Image.fromarray(picture).save(partial, compress_level=1)
+
+
+def _write_in_blender(path: Path, picture: np.ndarray) -> None:
+    """The same by OpenImageIO, which Blender brings with it."""
+    import OpenImageIO as oiio
+
+    height, width = picture.shape[:2]
+    pixels = np.ascontiguousarray(picture.reshape(height, width, -1))
+    output = oiio.ImageOutput.create(str(path))
+    spec = oiio.ImageSpec(width, height, pixels.shape[2], "uint8")
+    spec.attribute("png:compressionLevel", 1)
+    spec.attribute("oiio:UnassociatedAlpha", 1)
+    if not (output.open(str(path), spec) and output.write_image(pixels) and output.close()):
+        raise OSError(f"{path} cannot be written: {output.geterror()}")

@@ -24,6 +24,7 @@ from .blender_process import LOG_FILE
 JOBS = {
     "passes": "pass_job",
     "synthesis": "synthesis_job",
+    "scene_passes": "scene_pass_job",
     "avatar_file": "avatar_file_job",
     "character": "character_job",
 }

@@ -1,0 +1,89 @@
+"""Passes: the scene as it stands, rendered by a Blender in the background."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..errors import UserError
+from ..files import write_json
+from . import characters, environment, folders, jobs, settings
+from .operator import JobOperator
+
+_PACKAGE_ROOT = Path(__file__).parents[2]
+
+
+class DIFFSIGN_OT_render_passes(JobOperator, bpy.types.Operator):
+    """Render depth, normals, motion, parts and the picture of the scene's frames in the
+    background; this scene is left as it is"""
+
+    bl_idname = "diffsign.render_passes"
+    bl_label = "Render Passes"
+    title = "Render passes"
+    _scratch: Any = None
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not JobOperator.poll.__func__(cls, context):  # type: ignore[attr-defined]
+            return False
+        if context.scene.camera is None:
+            cls.poll_message_set("The scene has no camera: add one")
+            return False
+        return True
+
+    def command(self, context: Any) -> list[str]:
+        own, scene = settings.of(context), context.scene
+        if scene.camera is None:
+            raise UserError("The scene has no camera: add one, and make it the scene's camera.")
+        out = folders.working(own) / folders.PASSES
+        self._scratch = tempfile.TemporaryDirectory(prefix="diffsign-")
+        copy = Path(self._scratch.name) / "scene.blend"
+        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
+        try:
+            armature = characters.chosen(context).name
+        except UserError:
+            armature = ""
+        job = copy.with_name("job.json")
+        own_map = own.family == settings.OWN_MAP and own.rig_map
+        write_json(
+            job,
+            {
+                "job": "scene_passes",
+                "blend": str(copy),
+                "scene": scene.name,
+                "out": str(out),
+                "armature": armature,
+                "rig_map": str(folders.existing(own.rig_map, "rig map")) if own_map else "",
+                "options": {
+                    "samples": own.samples,
+                    "engine": own.engine,
+                    "device": own.device,
+                    "maps": drawn_here(own.maps),
+                },
+            },
+        )
+        trusted = bool(context.preferences.filepaths.use_scripts_auto_execute)
+        return environment.blender_command(bpy.app.binary_path, _PACKAGE_ROOT, job, trusted)
+
+    def finished(self, context: Any, job: jobs.Job) -> None:
+        self.report({"INFO"}, f"The passes are in {passes_folder(context)}")
+
+    def ended(self) -> None:
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+
+
+def drawn_here(maps: set[str]) -> list[str]:
+    """The maps that numpy can draw; the others follow from the points when they are wanted."""
+    return [name for name in ("depth", "normal") if name in maps]
+
+
+def passes_folder(context: Any) -> Path:
+    return folders.absolute(settings.of(context).folder, "folder") / folders.PASSES
+
+
+CLASSES = (DIFFSIGN_OT_render_passes,)
