@@ -249,6 +249,39 @@ def export(motion: Path, to: str, out: Path, fps: float | None, body_path: Path 
     _result(export_motion(motion, to, out, fps, body_path, lambda text: click.echo(text, err=True)))
 
 
+@main.command(cls=_Command, name="personalize")
+@click.argument(
+    "images", nargs=-1, required=True, metavar="IMAGES...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of the LoRA; the same command goes on in it where it stopped.",
+)
+@click.option("--model", default="auto", show_default=True, help="auto, mini, sd15, a folder, ...")
+@click.option(
+    "--words", default="sks person", show_default=True, help="What stands for the person."
+)
+@click.option("--steps", default=400, show_default=True, help="How long to learn.")
+@click.option("--rank", type=int, help="Of the LoRA; each model has its default.")
+@click.option("--rate", type=float, help="How fast to learn; each model has its default.")
+@click.option("--prior", default=12, show_default=True, help="Pictures of others to keep in mind.")
+@click.option("--seed", default=0, show_default=True, help="Another seed draws other windows.")
+@cli_options(Running)
+def personalize(images: tuple[Path, ...], out: Path, **values: Any) -> None:
+    """Learn one person from IMAGES into a LoRA that --lora DIR then paints with.
+
+    Eight pictures of one person in several poses do; ask for their consent.
+    """
+    from .road.personalize import run_personalize
+
+    running = from_cli(Running, {name: values.pop(name) for name in vars(Running())})
+    _result(run_personalize(images, out, values, running))
+
+
 @main.group(cls=_Group, name="models")
 def models() -> None:
     """Which models there are, and fetching their weights."""
@@ -283,6 +316,43 @@ def fetch_models(
     variant = Variant(vae=vae, ip_adapter=ip_adapter, few_step=few_step, loras=lora)
     for name in names:
         _result(*fetch_model(name, variant))
+
+
+@main.command(cls=_Command, name="synthesize")
+@click.argument("recipe", metavar="RECIPE", type=click.Path(path_type=Path, dir_okay=False))
+@_out
+@click.option("--workers", type=int, help="Children side by side; by cores and memory else.")
+@click.option("--ray", metavar="ADDRESS", help="A Ray cluster: auto, local, HOST:PORT.")
+@click.option("--only", metavar="ID", help="Make this one sample alone, as DIR/ID.tar.")
+@click.option("--check", is_flag=True, help="Make nothing: hash and re-project what is in DIR.")
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PEM",
+    help="Sign every video with a C2PA manifest: the certificate chain, leaf first.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PEM",
+    help="The certificate's private key.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--debug", is_flag=True, help="Show whole tracebacks.")
+def synthesize(
+    recipe: Path,
+    out: Path,
+    only: str | None,
+    check: bool,
+    certificate: Path | None,
+    key: Path | None,
+    debug: bool,
+    **running: Any,
+) -> None:
+    """Make the dataset that RECIPE (YAML) describes: samples of signers who do not exist."""
+    from .dataset.command import synthesize_command
+
+    _result(*synthesize_command(recipe, out, only, check, certificate, key, **running))
 
 
 @main.command(cls=_Command, name="doctor")
