@@ -59,14 +59,34 @@ def embed_guidance(
     adapter = generator.checkpoint.adapter
     if adapter is not None:
         scale = settings.appearance_scale
-        embedded = _embed_appearance(generator, appearance, guided)
+        embedded = embed_appearance(generator, appearance, guided)
         if garment is not None:
-            worn = _embed_appearance(generator, [garment], guided)
+            worn = embed_appearance(generator, [garment], guided)
             embedded = torch.cat([embedded, worn], dim=1)
             pipeline.set_ip_adapter_scale([[scale if appearance or adapter.always else 0.0, scale]])
         else:
             pipeline.set_ip_adapter_scale(scale)
     return Guidance(prompt, negative, embedded, notes)
+
+
+@torch.no_grad()
+def embed_appearance(
+    generator: Generator, images: "Sequence[Image.Image]", guided: bool = False
+) -> torch.Tensor:
+    """The mean embedding (1 or 2,1,...) of `images`, or that of nothing where there are none."""
+    from PIL import Image
+
+    # Both variants of adapter embed a list of images as (2, images, ...), the empty image's first.
+    (both,) = generator.pipeline.prepare_ip_adapter_image_embeds(
+        [[squared(image) for image in images] or [Image.new("RGB", (64, 64))]],
+        None,
+        generator.device,
+        1,
+        do_classifier_free_guidance=True,
+    )
+    nothing, something = both.mean(dim=1, keepdim=True).chunk(2)
+    wanted = something if images else nothing
+    return torch.cat([nothing, wanted]) if guided else wanted
 
 
 @torch.no_grad()
@@ -146,25 +166,6 @@ def paint_frames(
             frame = keep_background(frame, item.beauty, item.signer)
         painted.append(frame)
     return painted
-
-
-def _embed_appearance(
-    generator: Generator, images: "Sequence[Image.Image]", guided: bool
-) -> torch.Tensor:
-    """The mean embedding (1 or 2,1,...) of `images`, or that of nothing where there are none."""
-    from PIL import Image
-
-    # Both variants of adapter embed a list of images as (2, images, ...), the empty image's first.
-    (both,) = generator.pipeline.prepare_ip_adapter_image_embeds(
-        [[squared(image) for image in images] or [Image.new("RGB", (64, 64))]],
-        None,
-        generator.device,
-        1,
-        do_classifier_free_guidance=True,
-    )
-    nothing, something = both.mean(dim=1, keepdim=True).chunk(2)
-    wanted = something if images else nothing
-    return torch.cat([nothing, wanted]) if guided else wanted
 
 
 def _apart(

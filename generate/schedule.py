@@ -33,17 +33,7 @@ def make_scheduler(name: str, config: dict[str, Any]) -> Any:
         "dpm++": DPMSolverMultistepScheduler,
         "lcm": LCMScheduler,
     }
-    levels = (
-        "num_train_timesteps",
-        "beta_start",
-        "beta_end",
-        "beta_schedule",
-        "trained_betas",
-        "prediction_type",
-        "rescale_betas_zero_snr",
-    )
-    settings = {key: config[key] for key in levels if key in config}
-    return classes[name](**settings, timestep_spacing="trailing")
+    return classes[name](**_levels(config), timestep_spacing="trailing")
 
 
 def timesteps(strength: float, steps: int, train_steps: int) -> list[int]:
@@ -81,3 +71,24 @@ def start_latents(
         return noise * scheduler.init_noise_sigma
     first = scheduler.timesteps[:1].repeat(len(render))
     return scheduler.add_noise(render, noise, first)
+
+
+def make_training_scheduler(config: dict[str, Any]) -> Any:
+    """diffusers' DDPM scheduler on a checkpoint's noise levels, to learn from noisy pictures."""
+    from diffusers import DDPMScheduler
+
+    return DDPMScheduler(**_levels(config))
+
+
+def _levels(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a scheduler's configuration says how much noise each time step has."""
+    names = (
+        "num_train_timesteps",
+        "beta_start",
+        "beta_end",
+        "beta_schedule",
+        "trained_betas",
+        "prediction_type",
+        "rescale_betas_zero_snr",
+    )
+    return {name: config[name] for name in names if name in config}
