@@ -6,12 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..retarget.body.landmarks import PointSet, landmarks
+from ..retarget.body.landmarks import PointSet, global_rotations, landmarks
 from ..retarget.body.load import load_body
 from ..retarget.motion import Motion
 from .avatar.avatar import Avatar
 from .points import openpose_body, openpose_face
 from .posed import pose_avatar, pose_joints
+
+BODY_SKIN = 13380
+"""Vertices of the open body before this one are skin, teeth, eyes and helpers follow."""
+
+STAND_INS = 8
+STAND_IN_METRES = 0.02
 
 
 def signer_points(avatar: Avatar, motion: Motion) -> dict[str, np.ndarray]:
@@ -40,9 +46,46 @@ def signer_points(avatar: Avatar, motion: Motion) -> dict[str, np.ndarray]:
 def _places(points: PointSet, avatar: Avatar, motion: Motion, joints: np.ndarray) -> np.ndarray:
     used = points.vertex_weights > 0
     ids = np.where(used, avatar.body_vertices[points.vertex_ids], 0)
-    needed, order = np.unique(np.maximum(ids, 0), return_inverse=True)
-    vertices = pose_avatar(avatar, motion.poses, motion.trans, motion.facial_actions, needed)
-    moved = replace(points, vertex_ids=order.reshape(ids.shape))
-    places = moved.base(vertices, joints)
-    places[:, (ids < 0).any(axis=1)] = np.nan
-    return places
+    stand_ins, offsets, carriers = _stand_ins(avatar, np.unique(points.vertex_ids[ids < 0]))
+    seen = ids >= 0
+    needed, order = np.unique(
+        np.concatenate([ids[seen], *(near for near in stand_ins.values()), [0]]),
+        return_inverse=True,
+    )
+    posed = pose_avatar(avatar, motion.poses, motion.trans, motion.facial_actions, needed)
+    vertices = np.full((len(posed), *ids.shape, 3), np.nan, np.float32)
+    vertices[:, seen] = posed[:, order[: seen.sum()]]
+    start = int(seen.sum())
+    rotations = global_rotations(motion.poses) if stand_ins else None
+    for vertex, near in stand_ins.items():
+        middle = posed[:, order[start : start + len(near)]].mean(axis=1)
+        start += len(near)
+        assert rotations is not None
+        moved = middle + rotations[:, carriers[vertex]] @ offsets[vertex]
+        vertices[:, (points.vertex_ids == vertex) & ~seen] = moved[:, None]
+    flat = vertices.reshape(len(vertices), -1, 3)
+    own = np.arange(ids.size).reshape(ids.shape)
+    return replace(points, vertex_ids=own).base(flat, joints)
+
+
+def _stand_ins(
+    avatar: Avatar, missing: np.ndarray
+) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray], dict[int, int]]:
+    """For helper vertices of the body that no avatar has, such as the ends of the fingers: avatar
+    vertices about each, its place from their middle at rest, and the joint that turns with it.
+
+    What is far from any skin of the avatar, because clothes hide it, has none.
+    """
+    body = load_body("open")
+    there = np.flatnonzero(avatar.body_vertices[:BODY_SKIN] >= 0)
+    near, offsets, carriers = {}, {}, {}
+    for vertex in missing[missing >= BODY_SKIN].tolist():
+        away = np.linalg.norm(body.v_template[there] - body.v_template[vertex], axis=1)
+        closest = np.argsort(away)[:STAND_INS]
+        if away[closest[-1]] > STAND_IN_METRES:
+            continue
+        near[vertex] = avatar.body_vertices[there[closest]]
+        middle = body.v_template[there[closest]].mean(axis=0)
+        offsets[vertex] = body.v_template[vertex] - middle
+        carriers[vertex] = int(body.weights[vertex].argmax())
+    return near, offsets, carriers
