@@ -112,9 +112,15 @@ def resampled(motion: Motion, times: np.ndarray, fps: float) -> Motion:
     times = np.clip(times, 0, last)
     if np.array_equal(times, np.round(times)):
         rows = times.astype(int)
-        kept = {name: getattr(motion, name)[rows] for name in _TIMED}
         return replace(
-            motion, **kept, confidence={k: v[rows] for k, v in motion.confidence.items()}, fps=fps
+            motion,
+            trans=motion.trans[rows],
+            poses=motion.poses[rows],
+            expression=motion.expression[rows],
+            facial_actions=motion.facial_actions[rows],
+            joints=motion.joints[rows],
+            confidence={name: values[rows] for name, values in motion.confidence.items()},
+            fps=fps,
         )
     frames = np.arange(motion.frame_count)
     rotvecs = motion.poses.reshape(motion.frame_count, -1, 3).astype(np.float64)
@@ -128,13 +134,13 @@ def resampled(motion: Motion, times: np.ndarray, fps: float) -> Motion:
     return replace(
         motion,
         poses=poses.reshape(len(times), -1).astype(np.float32),
-        **{name: _between(getattr(motion, name), times) for name in _TIMED if name != "poses"},
+        trans=_between(motion.trans, times),
+        expression=_between(motion.expression, times),
+        facial_actions=_between(motion.facial_actions, times),
+        joints=_between(motion.joints, times),
         confidence={name: _between(values, times) for name, values in motion.confidence.items()},
         fps=fps,
     )
-
-
-_TIMED = ("trans", "poses", "expression", "facial_actions", "joints")
 
 
 def _between(values: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -147,7 +153,8 @@ def _turned(rotvecs: np.ndarray, noise: np.ndarray) -> np.ndarray:
     turned = Rotation.from_rotvec(rotvecs.reshape(-1, 3)) * Rotation.from_rotvec(
         noise.reshape(-1, 3)
     )
-    return turned.as_rotvec().reshape(rotvecs.shape)
+    found = turned.as_rotvec().reshape(rotvecs.shape)
+    return np.where((noise == 0).all(axis=-1, keepdims=True), rotvecs, found)
 
 
 def _other_side(name: str) -> str:

@@ -28,8 +28,8 @@ _SKELETON = (
 )  # fmt: skip
 
 
-def coco_document(shard: Path) -> dict[str, Any]:
-    """The annotations of every frame of a shard."""
+def coco_document(shard: Path, name: str) -> dict[str, Any]:
+    """The annotations of every frame of a shard, which is going to have a name."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     number = count(1)
@@ -51,7 +51,7 @@ def coco_document(shard: Path) -> dict[str, Any]:
             area = None if masks is None else int(np.count_nonzero(masks[frame]))
             annotations.append(_annotation(identifier, arrays, frame, area))
     return {
-        "info": {"description": "DiffSign synthetic dataset", "shard": shard.name},
+        "info": {"description": "DiffSign synthetic dataset", "shard": name},
         "images": images,
         "annotations": annotations,
         "categories": [

@@ -117,7 +117,7 @@ def _label_counts(entries: list[dict[str, Any]], names: list[str]) -> dict[str, 
     found = {}
     for name in names:
         counts = Counter(str(e["labels"][name]) for e in entries if name in e["labels"])
-        if len(counts) <= 60:
+        if 0 < len(counts) <= 60:
             found[name] = dict(sorted(counts.items()))
     return found
 

@@ -7,6 +7,7 @@ graphics card where the cluster has any, so the two are placed apart.
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -47,7 +48,7 @@ class RayEngine:
                 ray.init(
                     None if address == "local" else address,
                     log_to_driver=False,
-                    logging_level="ERROR",
+                    logging_level=logging.ERROR,
                     include_dashboard=False if address == "local" else None,
                 )
             except (ConnectionError, RuntimeError, ValueError) as error:

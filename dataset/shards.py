@@ -99,7 +99,7 @@ class ShardWriter:
                 "samples": entries,
             }
             if self.coco:
-                document = coco_document(partial)
+                document = coco_document(partial, shard.name)
                 with atomic_path(shard_coco(shard)) as beside:
                     beside.write_bytes(json_bytes(document))
             write_json(shard_index(shard), index)

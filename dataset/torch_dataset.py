@@ -61,7 +61,8 @@ class SignDataset(IterableDataset):
         """This reader's share: whole shards where there are enough, else every n-th sample."""
         shards = list(self.shards)
         if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(shards)
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(len(shards))
+            shards = [shards[place] for place in order]
         if len(shards) >= readers:
             for shard in shards[reader::readers]:
                 yield from raw_samples(shard)
