@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import UserError
 from .checkpoints import Checkpoint
 
-_ROUNDS = re.compile(r"\.(lora_[AB]|lora\.(down|up))(\.[^.]+)?\.weight$")
+_SIDE = re.compile(r"\.lora_([AB])\.weight$")
 
 
 def fuse_loras(pipeline: Any, checkpoint: Checkpoint, folders: Mapping[str, Path]) -> None:
@@ -48,9 +48,10 @@ def _read(pipeline: Any, path: Path) -> dict[str, Any]:
             local_files_only=True,
             unet_config=pipeline.unet.config,
         )[0]
+        weights = _in_pefts_names(weights)
     except Exception as error:  # conversion fails in many ways on what is no LoRA of this family
         raise _not_a_lora(path, error) from error
-    layers = {key: value for key, value in weights.items() if _ROUNDS.search(key)}
+    layers = {key: value for key, value in weights.items() if _SIDE.search(key)}
     if not layers:
         raise UserError(
             f"{path} holds no LoRA: none of its {len(weights)} entries is a layer of one."
@@ -58,11 +59,29 @@ def _read(pipeline: Any, path: Path) -> dict[str, Any]:
     return layers
 
 
+def _in_pefts_names(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Layers of the UNet and the text encoder, each side under peft's name for it."""
+    from diffusers.utils import convert_state_dict_to_peft, convert_unet_state_dict_to_peft
+
+    named: dict[str, Any] = {}
+    for part, convert in (
+        ("unet", convert_unet_state_dict_to_peft),
+        ("text_encoder", convert_state_dict_to_peft),
+    ):
+        start = f"{part}."
+        own = {k.removeprefix(start): v for k, v in weights.items() if k.startswith(start)}
+        if any(_SIDE.search(key) for key in own):
+            named |= {start + key: value for key, value in own.items()}
+        elif own:
+            named |= {start + key: value for key, value in convert(own).items()}
+    return named
+
+
 def _check_fit(
     pipeline: Any, weights: Mapping[str, Any], path: Path, checkpoint: Checkpoint
 ) -> None:
     for key, value in weights.items():
-        inside = _ROUNDS.sub("", key)
+        inside = _SIDE.sub("", key)
         part, _, name = inside.partition(".")
         network = getattr(pipeline, part, None)
         place = _module(network, name) if network is not None else None
@@ -70,8 +89,7 @@ def _check_fit(
             raise UserError(
                 f"{path} is a LoRA for another model: {checkpoint.name} has no layer {inside}."
             )
-        down = key.endswith("lora_A.weight") or ".lora_A." in key or ".down." in key
-        axis = 1 if down else 0
+        axis = 1 if key.endswith(".lora_A.weight") else 0
         theirs, ours = int(value.shape[axis]), int(place.weight.shape[axis])
         if theirs != ours:
             raise UserError(
