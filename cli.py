@@ -12,6 +12,7 @@ import click
 
 from . import __version__
 from .errors import UserError
+from .road.anonymize import PrivateLook
 from .road.options import Fitting, Look, Painting, Running, Viewing, cli_options, from_cli
 
 _out = click.option(
@@ -113,6 +114,32 @@ def fit(clip: Path, out: Path, **values: Any) -> None:
     from .road.run import run_fit
 
     _result(*run_fit(clip, out, from_cli(Fitting, values), from_cli(Running, values)))
+
+
+@main.command(cls=_Command, name="anonymize")
+@_clip
+@cli_options(PrivateLook, Painting, Viewing, Fitting)
+@_out
+@cli_options(Running)
+def anonymize(clip: Path, out: Path, **values: Any) -> None:
+    """From CLIP to DIR/signer.mp4 with privacy as the aim.
+
+    No pixel of CLIP reaches the result, a signer who would resemble CLIP's is chosen anew, and the
+    report says what still identifies.
+    """
+    from .road.run import run_anonymize
+
+    _result(
+        *run_anonymize(
+            clip,
+            out,
+            from_cli(Fitting, values),
+            from_cli(PrivateLook, values),
+            from_cli(Painting, values),
+            from_cli(Running, values),
+            from_cli(Viewing, values),
+        )
+    )
 
 
 @main.command(cls=_Command, name="retarget")
@@ -353,6 +380,55 @@ def synthesize(
     from .dataset.command import synthesize_command
 
     _result(*synthesize_command(recipe, out, only, check, certificate, key, **running))
+
+
+@main.command(cls=_Command, name="evaluate")
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="DIR_OR_VIDEO...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    metavar="CLIP",
+    help="What they were made from; a run knows its own where it still stands.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Folder for evaluation.json and evaluation.html; a single run's own if not given.",
+)
+@click.option("--caption", metavar="TEXT", help="The generated signer in words, for CLIP.")
+@click.option("--source-caption", metavar="TEXT", help="The source's signer in words, for CLIP.")
+@click.option(
+    "--recogniser",
+    metavar="MODULE:FUNCTION",
+    help="Your function from a video's path to its words, for back-translation.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no table.")
+@click.option("--debug", is_flag=True, help="Show the libraries' own messages and tracebacks.")
+def evaluate(paths: tuple[Path, ...], **values: Any) -> None:
+    """How good runs or videos are against their source: a table, JSON and a page.
+
+    DIR is the folder of a run; any other video of the same signing can stand beside it.
+    """
+    from .road.evaluate import Asked, evaluate_paths
+
+    _result(*evaluate_paths(Asked(paths, **values)))
+
+
+@main.command(cls=_Command, name="compare")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def compare(folder: Path) -> None:
+    """What the enhancement of the face brings, and the whole signer beside the source.
+
+    Writes expression.mp4 (source face, without, with enhancement) and compare.mp4, and both as GIF,
+    into DIR, the folder of a run.
+    """
+    from .road.expression_clip import write_comparisons
+
+    _result(*write_comparisons(folder))
 
 
 @main.command(cls=_Command, name="doctor")

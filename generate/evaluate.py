@@ -120,6 +120,13 @@ def evaluation_file(evaluations: list[Evaluation]) -> dict[str, Any]:
     }
 
 
+def read_evaluations(values: Mapping[str, Any]) -> list[Evaluation]:
+    """The cases of an evaluation.json; none where it is of another format."""
+    if values.get("format") != FORMAT:
+        return []
+    return [Evaluation.from_json(case) for case in values["cases"]]
+
+
 def _attempt(measure: Callable[[], Any], name: str, skipped: dict[str, str]) -> Any:
     try:
         return measure()

@@ -40,30 +40,31 @@ class Preview:
         return np.isfinite(self.depth)
 
 
-class Previewer:
-    """Draws one avatar's frames; keep it for many frames, and close it (or use it in `with`).
+class MeshView:
+    """Draws triangles with a colour per vertex through a pinhole; keep it for many frames.
+
+    Close it, or use it in `with`. camera: whose image size is drawn. finer: times finer that is
+    drawn before it is brought to that size (see `FINER`).
 
     Raises:
         UserError: this machine has no OpenGL without a window.
     """
 
-    def __init__(self, avatar: Avatar, camera: Camera) -> None:
+    def __init__(self, camera: Camera, finer: int = FINER) -> None:
         os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # PyOpenGL reads it when it is imported
         try:
             import pyrender
 
-            self._camera = camera.scaled(FINER * camera.width, FINER * camera.height)
+            self._finer = finer
+            self._camera = camera.scaled(finer * camera.width, finer * camera.height)
             self._renderer = pyrender.OffscreenRenderer(self._camera.width, self._camera.height)
         except Exception as error:  # PyOpenGL raises whatever its platform's library does
             raise UserError(
                 f"No preview: OpenGL without a window does not start here ({error}); install "
                 "libegl1 and libgl1-mesa-dri, or set PYOPENGL_PLATFORM=osmesa."
             ) from error
-        self._avatar = avatar
-        self._faces = np.concatenate([_solid_faces(avatar, i) for i in range(len(avatar.pieces))])
-        self._colours = (linear_to_srgb(avatar.colours) * 255 + 0.5).astype(np.uint8)
 
-    def __enter__(self) -> Previewer:
+    def __enter__(self) -> MeshView:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -72,21 +73,20 @@ class Previewer:
     def close(self) -> None:
         self._renderer.delete()
 
-    def draw(self, motion: Motion, frame: int) -> Preview:
-        """One frame of a motion, through this previewer's camera."""
-        clip = motion.part(frame, frame + 1)
-        vertices = pose_avatar(self._avatar, clip.poses, clip.trans, clip.facial_actions)[0]
-        colour, depth = self._renderer.render(self._scene(vertices))
-        middle = depth[FINER // 2 :: FINER, FINER // 2 :: FINER]
-        small = colour.reshape(len(middle), FINER, -1, FINER, 3).mean(axis=(1, 3))
+    def draw(self, vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> Preview:
+        """One picture of vertices (N, 3) in camera metres, faces (F, 3), colours (N, 3) uint8."""
+        colour, depth = self._renderer.render(self._scene(vertices, faces, colours))
+        finer = self._finer
+        middle = depth[finer // 2 :: finer, finer // 2 :: finer]
+        small = colour.reshape(len(middle), finer, -1, finer, 3).mean(axis=(1, 3))
         return Preview(small.astype(np.uint8), np.where(middle > 0, middle, np.inf))
 
-    def _scene(self, vertices: np.ndarray) -> Any:
+    def _scene(self, vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> Any:
         import pyrender
         import trimesh
 
         mesh = trimesh.Trimesh(
-            vertices, self._faces, vertex_colors=self._colours, process=False, validate=False
+            vertices, faces, vertex_colors=colours, process=False, validate=False
         )
         scene = pyrender.Scene(bg_color=(0.5, 0.5, 0.5, 1.0), ambient_light=(0.45, 0.45, 0.45))
         scene.add(pyrender.Mesh.from_trimesh(mesh, smooth=True))
@@ -100,6 +100,35 @@ class Previewer:
         )
         scene.add(pyrender.DirectionalLight(intensity=2.5), pose=eye)
         return scene
+
+
+class Previewer:
+    """Draws one avatar's frames; keep it for many frames, and close it (or use it in `with`).
+
+    Raises:
+        UserError: this machine has no OpenGL without a window.
+    """
+
+    def __init__(self, avatar: Avatar, camera: Camera) -> None:
+        self._view = MeshView(camera)
+        self._avatar = avatar
+        self._faces = np.concatenate([_solid_faces(avatar, i) for i in range(len(avatar.pieces))])
+        self._colours = (linear_to_srgb(avatar.colours) * 255 + 0.5).astype(np.uint8)
+
+    def __enter__(self) -> Previewer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._view.close()
+
+    def draw(self, motion: Motion, frame: int) -> Preview:
+        """One frame of a motion, through this previewer's camera."""
+        clip = motion.part(frame, frame + 1)
+        vertices = pose_avatar(self._avatar, clip.poses, clip.trans, clip.facial_actions)[0]
+        return self._view.draw(vertices, self._faces, self._colours)
 
 
 def _solid_faces(avatar: Avatar, piece: int) -> np.ndarray:

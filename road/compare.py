@@ -1,6 +1,6 @@
 """compare.mp4: source, conditioning and signer side by side, frame for frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,9 +46,19 @@ def side_by_side(
     """
     for source, conditioning, signer in zip(sources, conditionings, signers, strict=False):
         height = signer.shape[0]
-        panels = [_to_height(picture, height) for picture in (source, conditioning, signer)]
-        gap = np.full((height, GAP_PX, 3), _GAP_COLOUR, np.uint8)
-        yield np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
+        yield join([to_height(picture, height) for picture in (source, conditioning, signer)])
+
+
+def join(panels: Sequence[np.ndarray], axis: int = 1) -> np.ndarray:
+    """Pictures (H, W, 3) uint8 in a row (axis 1, equally tall) or a column (axis 0), gaps between.
+
+    The gap is 4 pixels.
+    """
+    shape = list(panels[0].shape)
+    shape[axis] = GAP_PX
+    gap = np.full(shape, _GAP_COLOUR, np.uint8)
+    parts = [part for panel in panels for part in (gap, panel)][1:]
+    return np.concatenate(parts, axis=axis)
 
 
 def read_pictures(paths: list[Path]) -> Iterator[np.ndarray]:
@@ -99,7 +109,8 @@ def _draw_dots(
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
-def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
+def to_height(picture: np.ndarray, height: int) -> np.ndarray:
+    """A picture (H, W, 3) uint8 brought to another height, its shape kept."""
     if picture.shape[0] == height:
         return picture
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))

@@ -34,11 +34,22 @@ def figure_lines(measured: Mapping[str, Any]) -> list[Figure]:
     ]
 
 
+def aim_text(metric: "Metric", value: "Value") -> str:
+    """What a figure should reach, in words; empty where nothing is set."""
+    if value.aim is None:
+        return ""
+    return f"at {'most' if metric.better == 'lower' else 'least'} {value.text.format(value.aim)}"
+
+
+def meets(metric: "Metric", value: "Value", number: float) -> bool | None:
+    """Whether a number reaches its aim; None where nothing is set."""
+    if value.aim is None:
+        return None
+    return number <= value.aim if metric.better == "lower" else number >= value.aim
+
+
 def _figure(metric: "Metric", value: "Value", number: float) -> Figure:
     text = value.text.format(number)
-    if value.aim is None:
-        return Figure(value.title, text)
-    bound = value.text.format(value.aim)
-    if metric.better == "lower":
-        return Figure(value.title, text, f"at most {bound}", number <= value.aim)
-    return Figure(value.title, text, f"at least {bound}", number >= value.aim)
+    return Figure(
+        value.title, text, aim_text(metric, value), meets(metric, value, number) is not False
+    )

@@ -62,6 +62,10 @@ class Fitting:
             metavar="PATH",
         ),
     )
+    overlay: bool = field(
+        default=False,
+        metadata=_says("Also write overlay.mp4, the fitted body over the source."),
+    )
 
     def __post_init__(self) -> None:
         if self.fov is not None and not 5 <= self.fov <= 120:
@@ -95,6 +99,13 @@ class Look:
     )
     prompt: str | None = field(
         default=None, metadata=_says("What the signer shall look like, in words.", metavar="TEXT")
+    )
+    dress: Path | None = field(
+        default=None,
+        metadata=_says(
+            "A record of looks (signer_record.json) that holds; the rest is read as without it.",
+            metavar="FILE",
+        ),
     )
     background: str | None = field(
         default=None, metadata=_says("Colour behind the signer, as #rrggbb.", metavar="COLOUR")
@@ -298,8 +309,15 @@ class Painting:
             "How painted detail is kept from flickering: along the exact motion, or not."
         ),
     )
-    enhance: Literal["warp", "off"] = field(
+    enhance: Literal["warp", "learned", "off"] = field(
         default="warp", metadata=_says("How the face is brought to the source's expression.")
+    )
+    expression_model: Path | None = field(
+        default=None,
+        metadata=_says(
+            "The network for --enhance learned, as diffsign expression train made it.",
+            metavar="FILE",
+        ),
     )
 
 

@@ -3,19 +3,21 @@
 Videos and pictures are embedded as data URIs, so that the page can be mailed or archived alone.
 """
 
-import base64
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..files import write_text
-from .figures import figure_lines
+from ..files import read_json, write_text
 from .progress import format_seconds
+from .stills import data_uri, even_frames, frames_at, jpeg_uri
 
-_TEMPLATE = Path(__file__).with_name("report.html.j2")
+if TYPE_CHECKING:
+    from ..generate.evaluate import Evaluation
+    from .case_page import CasePage
+
+_HERE = Path(__file__).parent
 _STILLS = 4
 _STILL_WIDTH_PX = 960
 _STAGE_TITLES = {
@@ -51,27 +53,33 @@ class Clip:
     poster: str
 
 
-def write_report(folder: Path, record: Mapping[str, Any]) -> Path:
-    """Write `folder`/report.html from what signer.json holds and the videos beside it."""
+def write_report(folder: Path, record: Mapping[str, Any], source: Path | None = None) -> Path:
+    """Write `folder`/report.html from what signer.json holds and the files beside it.
+
+    source: the source video, for the worst frames.
+    """
     path = folder / "report.html"
-    write_text(path, render_report(folder, record))
+    write_text(path, render_report(folder, record, source))
     return path
 
 
-def render_report(folder: Path, record: Mapping[str, Any]) -> str:
-    """The page as text. Videos that are missing in `folder` are left out."""
-    from jinja2 import Environment, StrictUndefined
+def render_report(folder: Path, record: Mapping[str, Any], source: Path | None = None) -> str:
+    """The page as text. Videos and an evaluation that are missing in `folder` are left out."""
+    from .case_page import case_page
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     stages = {stage["name"]: stage for stage in record["stages"]}
-    compare = folder / "compare.mp4"
-    stills = _stills(compare) if compare.is_file() else []
-    return template.render(
+    compare, signer = folder / "compare.mp4", folder / "signer.mp4"
+    evaluations = _evaluations(folder)
+    shown = signer if signer.is_file() else None
+    return render_page(
+        evaluations,
+        [case_page(found, shown, source, players=False) for found in evaluations],
         title=_title(record),
+        mark="Synthetic signer",
         summary=_summary(record, stages),
+        disclosure=record["disclosure"],
+        made_with=record["made_with"],
+        made_at=record["made_at"],
         record=record,
         caption=stages.get("avatar", {}).get("facts", {}).get("caption", ""),
         compare=_clip(
@@ -80,17 +88,73 @@ def render_report(folder: Path, record: Mapping[str, Any]) -> str:
             "Three pictures side by side, moving together: the source, the map that guides the "
             "painting, and the generated signer.",
         ),
-        signer=_clip(folder / "signer.mp4", "The signer", "The generated signer alone."),
-        stills=stills,
+        signer=_clip(signer, "The signer", "The generated signer alone."),
+        stills=_stills(compare) if compare.is_file() else [],
         times=_times(record["stages"]),
         total=format_seconds(sum(stage["seconds"] for stage in record["stages"])),
-        figures=figure_lines(stages.get("measure", {}).get("facts", {})),
         settings=_settings(record),
         packages=[
             Row(name, found or "not installed") for name, found in record["packages"].items()
         ],
         whole=json.dumps(record, indent=2, ensure_ascii=False),
     )
+
+
+_NOTHING: dict[str, Any] = {
+    "disclosure": "",
+    "record": None,
+    "caption": "",
+    "compare": None,
+    "signer": None,
+    "stills": [],
+    "times": [],
+    "total": "",
+    "settings": [],
+    "packages": [],
+    "whole": "",
+}
+
+
+def render_page(
+    evaluations: Sequence["Evaluation"], cases: Sequence["CasePage"], **shown: Any
+) -> str:
+    """The page of a run, of a fit, or of an evaluation, as text.
+
+    `shown` gives title, mark, summary, made_with, made_at, and whatever of a run is to be seen.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    from ..generate.evaluation.registry import METRICS
+    from .score_table import reasons, score_rows
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((_HERE / "report.html.j2").read_text(encoding="utf-8"))
+    several = len(evaluations) > 1
+    return template.render(
+        **{**_NOTHING, **shown},
+        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),  # our own files
+        script=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
+        names=[evaluation.name if several else "Value" for evaluation in evaluations],
+        scores=score_rows(evaluations),
+        metrics=[m.record() for m in METRICS if any(m.name in e.figures for e in evaluations)],
+        unmeasured=[
+            f"{found.name + ': ' if several else ''}{name.replace('_', ' ')}: {reason}."
+            for found in evaluations
+            for name, reason in reasons(found).items()
+        ],
+        cases=cases,
+    )
+
+
+def _evaluations(folder: Path) -> list["Evaluation"]:
+    """The evaluation of the run in `folder`, where it was made."""
+    from ..generate.evaluate import read_evaluations
+
+    path = folder / "evaluation.json"
+    return read_evaluations(read_json(path)) if path.is_file() else []
 
 
 def _title(record: Mapping[str, Any]) -> str:
@@ -147,27 +211,11 @@ def _clip(path: Path, title: str, alt: str) -> Clip | None:
     if not path.is_file():
         return None
     poster = _stills(path, 1)
-    return Clip(title, alt, _uri("video/mp4", path.read_bytes()), poster[0] if poster else "")
+    uri = data_uri("video/mp4", path.read_bytes())
+    return Clip(title, alt, uri, poster[0] if poster else "")
 
 
 def _stills(video: Path, count: int = _STILLS) -> list[str]:
     """`count` frames of a video, evenly spread, as JPEG data URIs."""
-    from PIL import Image
-
-    from ..video import probe, read_frames
-
-    total = probe(video).frame_count
-    chosen = {round((i + 0.5) * total / count - 0.5) for i in range(count)}
-    uris = []
-    for index, frame in enumerate(read_frames(video)):
-        if index in chosen:
-            picture = Image.fromarray(frame)
-            picture.thumbnail((_STILL_WIDTH_PX, _STILL_WIDTH_PX))
-            buffer = io.BytesIO()
-            picture.save(buffer, "JPEG", quality=85)
-            uris.append(_uri("image/jpeg", buffer.getvalue()))
-    return uris
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    frames = frames_at(video, even_frames(video, count))
+    return [jpeg_uri(frame, _STILL_WIDTH_PX) for frame in frames.values()]

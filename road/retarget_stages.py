@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 KEYPOINTS = "keypoints.pose"
 MOTION = "motion.npz"
 SIGNER_RECORD = "signer_record.json"
+SIGNER_READING = "signer_reading.json"
 AVATAR = "avatar.npz"
 PERFORMANCE = "performance.npz"
 PASSES = "passes"
@@ -35,7 +36,7 @@ _PERFORMING = (
 )
 KEYPOINT_SETTINGS = ("person", "fps", "image_size", "detector")
 """The fields of `Fitting` that the points depend on."""
-_READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path")
+_READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path", "overlay")
 """The fields of `Fitting` that a fit does not depend on."""
 
 
@@ -146,24 +147,26 @@ def fitted_points_stage(folder: Path) -> Stage:
 
 
 def dress_stage(look: Look) -> Stage:
-    """Choose the avatar's looks from the appearance, the words and the seed."""
+    """Choose the avatar's looks from a record, the appearance, the words and the seed."""
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
-        from ..render.dress.signer_from import signer_from
+        from ..render.dress.reading import load_stated, read_signer, save_reading
 
-        signer = signer_from(look.portrait, look.prompt, look.seed)
+        stated = {} if look.dress is None else load_stated(look.dress)
+        signer, reading = read_signer(look.portrait, look.prompt, look.seed, stated)
         if look.background is not None:
             signer = signer.with_changes(background=look.background)
+        save_reading(folder / SIGNER_READING, signer, reading)
         signer.save(folder / SIGNER_RECORD)
         return {}
 
     return Stage(
         "dress",
         action,
-        inputs=(look.portrait,) if look.portrait else (),
+        inputs=tuple(path for path in (look.portrait, look.dress) if path),
         settings={"prompt": look.prompt, "background": look.background, "seed": look.seed},
         code=("render/dress/**/*.py", "render/avatar/record.py", "render/avatar/random_signer.py"),
-        files=(SIGNER_RECORD,),
+        files=(SIGNER_RECORD, SIGNER_READING),
     )
 
 

@@ -17,6 +17,7 @@ from .unavailable import Unavailable
 CLIP = "openai/clip-vit-large-patch14"
 DINOV2 = "facebook/dinov2-base"
 _BATCH = 16
+_AROUND = 0.17  # of a cut-out face's side: hair, ears and background about the face itself
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CLIP_NORM = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
@@ -29,6 +30,17 @@ def mini_encoder() -> Encoder:
     from ..checkpoints import MINI_FOLDER
 
     return _clip_vision(MINI_FOLDER / "ip" / "models" / "image_encoder")
+
+
+def face_encoder() -> Encoder:
+    """`mini_encoder` of the middle of cut-out faces: the face alone, without what is behind it."""
+    encode = mini_encoder()
+
+    def middle(faces: np.ndarray) -> np.ndarray:
+        edge = round(faces.shape[1] * _AROUND)
+        return encode(faces[:, edge:-edge, edge:-edge])
+
+    return middle
 
 
 def clip_encoder(source: str | Path = CLIP) -> Encoder:

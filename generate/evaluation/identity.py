@@ -3,7 +3,7 @@
 import numpy as np
 
 from .case import Case
-from .encoders import mini_encoder, unit
+from .encoders import face_encoder, unit
 from .metric import Measured, Metric, Value
 from .sweep import Sweep
 
@@ -17,7 +17,7 @@ def steadiness(features: np.ndarray) -> np.ndarray:
 
 def _of(sweep: Sweep) -> tuple[np.ndarray, np.ndarray]:
     faces = sweep.require_faces()
-    return np.array(list(faces)), steadiness(mini_encoder()(np.stack(list(faces.values()))))
+    return np.array(list(faces)), steadiness(face_encoder()(np.stack(list(faces.values()))))
 
 
 def _measure(case: Case) -> Measured:
@@ -54,7 +54,7 @@ METRIC = Metric(
     values=(
         Value("mean", "Same face in all frames", "{:.3f}"),
         Value("worst", "The same, worst frame", "{:.3f}"),
-        Value("source", "The same in the source", "{:.3f}"),
+        Value("source", "The same in the source", "{:.3f}", better="neither"),
     ),
     measure=_measure,
     caveat=(

@@ -24,6 +24,7 @@ class Value:
     title: str
     text: str = "{:.2f}"
     aim: float | None = None
+    better: Better | None = None
 
 
 @dataclass(frozen=True)

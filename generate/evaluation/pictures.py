@@ -11,7 +11,7 @@ from PIL import Image
 
 from .colours import region_colours
 from .flow import GROUPS, warp_error
-from .metric import Measured, Metric, Value
+from .metric import Better, Measured, Metric, Value
 from .silhouette import intersection_over_union, person_finder
 from .ssim import ssim
 from .unavailable import Unavailable
@@ -137,6 +137,10 @@ def measure_pictures(
     return pictures
 
 
+_WHOSE: tuple[tuple[str, str, Better], ...] = (
+    ("generated", "", "lower"),
+    ("render", " of the render", "neither"),
+)
 SILHOUETTE = Metric(
     name="silhouette",
     title="The painted outline covers the rendered one",
@@ -175,8 +179,8 @@ WARP_ERROR = Metric(
     source="Lai et al. 2018, with exact motion in place of estimated flow",
     needs="the pictures and passes of a run",
     values=tuple(
-        Value(f"{who}.{group}", f"Flow-warp error, {group}{of}", "{:.1f}")
-        for who, of in (("generated", ""), ("render", " of the render"))
+        Value(f"{who}.{group}", f"Flow-warp error, {group}{of}", "{:.1f}", better=better)
+        for who, of, better in _WHOSE
         for group in ("hands", "face", "body")
     ),
     measure=lambda case: case.pictures.warp_error(),

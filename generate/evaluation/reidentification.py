@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.spatial.distance import cdist
 
 from ..expression.detector import Detector, mediapipe_detector
 from .case import Case
-from .encoders import mini_encoder, unit
+from .encoders import face_encoder, unit
 from .metric import Measured, Metric, Value
 from .unavailable import Unavailable
 
@@ -59,9 +60,10 @@ def _measure(case: Case) -> Measured:
     source = _chosen(case.source_sweep.require_faces())
     output = _chosen(case.output_sweep.require_faces())
     crowd = crowd_faces()
-    encode = mini_encoder()
+    encode = face_encoder()
     centre = encode(crowd).mean(0)
-    wanted, own = (unit(unit(encode(faces) - centre).mean(0)) for faces in (source, output))
+    # Cosines of single pictures, averaged: a mean face would be nearer to everybody than a picture.
+    wanted, own = (unit(encode(faces) - centre).mean(0) for faces in (source, output))
     others = unit(encode(crowd) - centre) @ wanted
     figures = {
         "looks": less_alike_than(float(own @ wanted), others),
@@ -69,12 +71,10 @@ def _measure(case: Case) -> Measured:
         "looks_of_others": float(others.mean()),
     }
     with mediapipe_detector() as detect:
-        shapes = [_shape(faces, detect) for faces in (source, output)]
-        known = [_shape(face[None], detect) for face in crowd]
-    if shapes[0] is not None and shapes[1] is not None:
-        people = np.array([shape for shape in known if shape is not None])
-        distances = np.linalg.norm(people - shapes[0], axis=1)
-        own_distance = float(np.linalg.norm(shapes[1] - shapes[0]))
+        mine, theirs, people = (_shapes(faces, detect) for faces in (source, output, crowd))
+    if len(mine) and len(theirs):
+        distances = cdist(mine, people).mean(0)
+        own_distance = float(cdist(mine, theirs).mean())
         figures["proportions"] = less_alike_than(-own_distance, -distances)
         figures["proportions_distance"] = own_distance
         figures["proportions_of_others"] = float(distances.mean())
@@ -87,10 +87,10 @@ def _chosen(faces: dict[int, np.ndarray]) -> np.ndarray:
     return np.stack([found[row] for row in rows])
 
 
-def _shape(faces: np.ndarray, detect: Detector) -> np.ndarray | None:
-    """Median proportions over pictures of one face; None where no face is found in any."""
+def _shapes(faces: np.ndarray, detect: Detector) -> np.ndarray:
+    """Proportions (N, 136) of the pictures in which a face is found."""
     found = [points for face in faces if (points := detect(face)) is not None]
-    return np.median([proportions(points) for points in found], axis=0) if found else None
+    return np.array([proportions(points) for points in found])
 
 
 def _measure_or_say(case: Case) -> Measured:

@@ -48,7 +48,7 @@ def sweep(video: Path, keypoints: Keypoints | None) -> Sweep:
     info = probe(video)
     count = info.frame_count
     wanted = set(np.linspace(0, count - 1, min(count, _MOST_THUMBNAILS)).round().astype(int))
-    boxes = face_boxes(_faces(keypoints)) if keypoints is not None else []
+    boxes = face_boxes(seen_faces(keypoints)) if keypoints is not None else []
     grow = info.width / keypoints.width if keypoints is not None else 1.0
     successive, to_first = np.full(count, np.nan), np.full(count, np.nan)
     thumbnails: list[np.ndarray] = []
@@ -71,7 +71,8 @@ def sweep(video: Path, keypoints: Keypoints | None) -> Sweep:
     return Sweep(successive, to_first, np.array(thumbnails), faces)
 
 
-def _faces(keypoints: Keypoints) -> np.ndarray:
+def seen_faces(keypoints: Keypoints) -> np.ndarray:
+    """Pixels (T, 478, 2) of the face's points, NaN in frames without a face."""
     seen = keypoints.seen("face")[:, None, None]
     return np.where(seen, keypoints.face[..., :2], np.nan)
 
