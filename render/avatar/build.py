@@ -16,6 +16,7 @@ from .eyes import eyes_draft, lashes_draft
 from .garments import top_cloth
 from .glasses import glasses_drafts
 from .hair import hair_drafts
+from .headwear import headwear_drafts
 from .mouth import mouth_drafts
 from .record import Signer
 from .shape import SKIN, Shape
@@ -49,6 +50,7 @@ def build_avatar(signer: Signer, body: Body, betas: np.ndarray | None = None) ->
     drafts = [skin, eyes, lashes_draft(signer, shape), brows_draft(signer, shape)]
     drafts += mouth_drafts(shape)
     drafts += hair_drafts(signer, shape, obstacle)
+    drafts += headwear_drafts(signer, shape, obstacle)
     drafts += beard_drafts(signer, shape)
     drafts += glasses_drafts(signer, shape)
     drafts += [draft for cloth in cloths for draft in cloth.drafts]

@@ -19,8 +19,9 @@ _SLACK = 0.06
 
 @dataclass(frozen=True, eq=False)
 class _Chart:
-    """A cylinder. along: its axis' coordinate (0 x, 1 y, 2 z). centre: the axis' other two coordinates.
-    low, high: metres along the axis. cell: (left, bottom, width, height) in the unit square."""
+    """A cylinder. along: its axis' coordinate (0 x, 1 y, 2 z). centre: the axis' other two
+    coordinates. low, high: metres along the axis. cell: (left, bottom, width, height) in the unit
+    square."""
 
     along: int
     centre: tuple[float, float]

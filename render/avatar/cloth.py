@@ -57,7 +57,7 @@ def drape(sheet: Sheet, shape: Shape, strength: float, slope: float = 0.2) -> Sh
     grid = np.zeros((rows, columns))
     for row, level in enumerate(levels):
         near = torso & (np.abs(points[:, 1] - level) < band)
-        grid[row] = _hull_radius(flat[near][:, [0, 2]], directions) if near.sum() > 8 else 0.0
+        grid[row] = hull_radius(flat[near][:, [0, 2]], directions) if near.sum() > 8 else 0.0
     fall = slope * (levels[1] - levels[0])
     for row in range(rows - 2, -1, -1):
         grid[row] = np.maximum(grid[row], grid[row + 1] - fall)
@@ -80,7 +80,7 @@ def drape(sheet: Sheet, shape: Shape, strength: float, slope: float = 0.2) -> Sh
     )
 
 
-def _hull_radius(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
+def hull_radius(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Distance from the origin to the convex hull of 2-D points (n,2) along directions (radians
     from the second axis)."""
     hull = ConvexHull(points)

@@ -20,7 +20,7 @@ _STILL = 2e-5  # metres; smaller movements of a facial action are not stored
 class Draft:
     """One piece to be: its surface, linear RGB per vertex (n,3), materials and which of them each
     face has (F,). `weights` (n,55) replaces the skinning that the sheet's anchor gives; `still`
-    pieces follow no facial action. `uv` is per corner (F,3,2); `charts` makes it where it is None."""
+    pieces follow no facial action. `uv` is per corner (F,3,2), made by `charts` where None."""
 
     name: str
     sheet: Sheet

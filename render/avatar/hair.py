@@ -15,8 +15,11 @@ from .shape import Shape, Surface
 
 
 def hair_drafts(signer: Signer, shape: Shape, obstacle: Surface) -> tuple[Draft, ...]:
-    """The pieces of the signer's hairstyle; it lies on the obstacle, skin and cloth."""
-    if signer.hair_style == "bald":
+    """The pieces of the signer's hairstyle; it lies on the obstacle, skin and cloth.
+
+    A hijab covers all of it.
+    """
+    if signer.hair_style == "bald" or signer.headwear == "hijab":
         return ()
     head = Head(shape, obstacle)
     parts = STYLES[signer.hair_style](head)

@@ -17,6 +17,7 @@ PARTS: tuple[str, ...] = (
     "beard",
     "shoes",
     "lashes",
+    "headwear",
 )
 
 PART_INDEX: dict[str, int] = {name: index for index, name in enumerate(PARTS)}

@@ -16,6 +16,7 @@ HAIR_STYLES = ("short", "crop", "bob", "long", "bun", "ponytail", "afro", "curly
 TOPS = ("tshirt", "long_sleeve", "jumper", "shirt", "hoodie", "blazer", "dress", "tank")
 BOTTOMS = ("trousers", "skirt", "none")
 BEARDS = ("none", "stubble", "full")
+HEADWEAR = ("none", "hijab")
 PHENOTYPES = (
     "gender",
     "age",
@@ -37,6 +38,7 @@ _CHOICES = {
     "top": TOPS,
     "bottom": BOTTOMS,
     "beard": BEARDS,
+    "headwear": HEADWEAR,
 }
 
 
@@ -80,6 +82,8 @@ class Signer:
     beard: str = "none"
     beard_colour: str = "#33221a"
     shoe_colour: str = "#26211f"
+    headwear: str = "none"
+    headwear_colour: str = "#3d5166"
     background: str = "#8a9199"
 
     def __post_init__(self) -> None:

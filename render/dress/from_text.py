@@ -49,10 +49,12 @@ _COLOUR_FIELD = {
     "frames": "glasses_colour",
     "background": "background",
     "shoes": "shoe_colour",
+    "headwear": "headwear_colour",
 }
 _ABSENT: dict[str, dict[str, Any]] = {
     "glasses": {"glasses": False},
     "beard": {"beard": "none"},
+    "headwear": {"headwear": "none"},
     "hair": {"hair_style": "bald"},
     "sleeves": {"sleeves": "none"},
 }

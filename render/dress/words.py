@@ -117,13 +117,14 @@ _OTHER_NOUNS: dict[str, Noun] = {
     "lips|lip|lipped|lipstick|mouth": ("lips", {}),
     "background|backdrop|wall|screen|studio background|backgrounds": ("background", {}),
     "sleeves|sleeve|sleeved": ("sleeves", {}),
+    "hijab|headscarf|head scarf|hijabs|veil|khimar|shayla": ("headwear", {"headwear": "hijab"}),
     "clothes|clothing|outfit|attire|garment|garments|top|tops|apparel": ("clothes", {}),
     "shoes|boots|sneakers|trainers|footwear": ("shoes", {}),
     # Nouns that take their adjectives with them, so that nothing else does.
     "painting|style|art|drawing|photo|photograph|picture|portrait|render|lighting|"
     "sketch|illustration|cartoon|watercolour|watercolor|cape|tie|scarf|hat|cap|necklace|earrings|"
     "belt|nails|gloves|language|gestures|smile|face|teeth|hands|arms|legs|jewellery|bracelet|"
-    "headscarf|hijab|watch|bag|stripes|dots|buttons|collar|logo|shadow": ("other", {}),
+    "watch|bag|stripes|dots|buttons|collar|logo|shadow": ("other", {}),
 }
 
 
