@@ -23,7 +23,7 @@ class _Panel(bpy.types.Panel):
 def paragraph(layout: Any, text: str, icon: str = "NONE") -> None:
     """A sentence over as many lines as the sidebar's width asks for."""
     region = bpy.context.region
-    scale = bpy.context.preferences.system.ui_scale
+    scale = bpy.context.preferences.system.ui_scale or 1.0  # 0 without a window
     width = region.width if region is not None else 280
     column = layout.column(align=True)
     column.scale_y = 0.8

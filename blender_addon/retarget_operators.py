@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ class DIFFSIGN_OT_retarget(JobOperator, bpy.types.Operator):
             )
             self.report({"INFO"}, said)
         motion = smoothed(motion, own.smoothing)
-        name = f"DiffSign {Path(own.motion).parent.name or Path(own.motion).stem}"
+        name = f"DiffSign {clip_name(Path(own.motion))}"
         before = _animated(armature, scene)
         actions = perform_on(
             armature,
@@ -112,6 +113,8 @@ class DIFFSIGN_OT_retarget(JobOperator, bpy.types.Operator):
             own.face,
         )
         _keep_or_drop(before, actions)
+        for action in actions:  # a dropped one may have had the name
+            action.name = re.sub(r"\.\d{3}$", "", action.name)
         if other_rate and own.rate == "SCENE":
             set_rate(scene, motion.fps)
             self.report({"INFO"}, f"The scene has {motion.fps:.4g} frames a second now")
@@ -165,6 +168,11 @@ def part(motion: Motion, own: Any) -> Motion:
             f"{motion.frame_count} frames: change it under Retarget."
         )
     return motion.part(own.first - 1, min(own.last, motion.frame_count))
+
+
+def clip_name(motion: Path) -> str:
+    """What a motion is called: after its file, or after the folder where Fit put it."""
+    return motion.parent.name if motion.stem == "motion" and motion.parent.name else motion.stem
 
 
 def set_rate(scene: Any, fps: float) -> None:

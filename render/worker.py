@@ -25,6 +25,7 @@ JOBS = {
     "passes": "pass_job",
     "synthesis": "synthesis_job",
     "scene_passes": "scene_pass_job",
+    "performance_file": "performance_file_job",
     "avatar_file": "avatar_file_job",
     "character": "character_job",
 }
