@@ -1,8 +1,10 @@
 # Everything runs in .venv, which is made on first use and renewed when pyproject.toml changes.
 #   make demo        the main job on the sample clip -> out/demo
 #   make test        the tests
+#   make test-browser  the report in a real browser (apt-get install chromium)
 #   make lint        ruff and mypy
 #   make train-mini  render random signers and train the embedded generator on them
+#   make train-expression  render faces and train the network of --enhance learned on them
 #   make bench       the figures of the README
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -11,6 +13,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
 
 DEMO ?= out/demo
+EXPRESSION ?= out/expression
+CLIPS ?=
 DEMO_OPTIONS ?= --prompt "a woman with short red hair and glasses in a green jumper" --seed 1
 SAMPLES ?= out/mini/samples
 SAMPLE_COUNT ?= 4000
@@ -20,7 +24,7 @@ BENCH_CLIP ?= assets/sample.mp4
 BENCH_OPTIONS ?= $(DEMO_OPTIONS)
 PYTEST_OPTIONS ?=
 
-.PHONY: install demo test lint format train-mini bench clean
+.PHONY: install demo test test-browser lint format train-mini train-expression bench clean
 
 install: $(STAMP)
 
@@ -38,6 +42,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
+test-browser: $(STAMP)
+	$(BIN)/python -m pytest -m browser -rs $(PYTEST_OPTIONS)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,6 +57,9 @@ format: $(STAMP)
 train-mini: $(STAMP)
 	$(BIN)/python -m diffsign.render.synthesis -o $(SAMPLES) --count $(SAMPLE_COUNT)
 	$(BIN)/python -m diffsign.generate.mini.train $(SAMPLES) -o $(MINI) --minutes $(MINUTES)
+
+train-expression: $(STAMP)
+	$(BIN)/diffsign expression train renders $(CLIPS) -o $(EXPRESSION) --minutes $(MINUTES)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/road.py $(BENCH_CLIP) $(BENCH_OPTIONS) -o out/bench
