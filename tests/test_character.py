@@ -16,7 +16,7 @@ import pytest
 from diffsign.errors import UserError
 from diffsign.render.avatar.build import build_avatar
 from diffsign.render.avatar.record import Signer
-from diffsign.render.character import check_character, render_character
+from diffsign.render.character import check_backdrop, check_character, render_character
 from diffsign.render.character_parts import named_part
 from diffsign.render.character_points import head_box
 from diffsign.render.pass_options import PassOptions
@@ -309,3 +309,32 @@ def test_nothing_is_written_by_a_refused_run(folder, tmp_path, capsys):
     said = capsys.readouterr().err.strip()
     assert left.value.code == 2 and "finger" in said and "\n" not in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_road_remembers_the_character_and_sees_it_change(tmp_path):
+    from diffsign.files import write_json
+    from diffsign.road.options import Viewing
+    from diffsign.road.retarget_stages import character_stage
+    from diffsign.road.run import _absolute, _viewing_before
+    from diffsign.road.stages import Ledger
+
+    who = tmp_path / "who.glb"
+    for name in ("who.glb", "performance.npz", "avatar.npz"):
+        (tmp_path / name).write_bytes(b"one")
+    viewing = Viewing(avatar=who, still_face=True, camera="side")
+    (tmp_path / ".diffsign").mkdir()
+    write_json(tmp_path / ".diffsign" / "viewing.json", _absolute(viewing))
+    assert _viewing_before(tmp_path) == viewing
+    ledger = Ledger(tmp_path)
+    before = ledger.key(character_stage(tmp_path, viewing))
+    assert ledger.key(character_stage(tmp_path, viewing)) == before
+    who.write_bytes(b"two")
+    assert ledger.key(character_stage(tmp_path, viewing)) != before
+    with pytest.raises(UserError, match="--avatar"):
+        Viewing(rig=tmp_path / "rig.json")
+
+
+@pytest.mark.parametrize("backdrop", ["alpha", "hdri", "wall.png"])
+def test_what_cannot_lie_behind_a_character_is_said(backdrop):
+    with pytest.raises(UserError, match="--backdrop green"):
+        check_backdrop(PassOptions(backdrop=backdrop))

@@ -84,7 +84,7 @@ def _hanging(
     body: float = 0.010,
 ) -> tuple[Part, Locks]:  # fmt: skip
     """Cap and locks that hang down to the height `reach`."""
-    cap, scalp, depth = shell(head, 0.008, 0.018)
+    cap, scalp, depth = shell(head, 0.0045, 0.018, shade=0.72)
     roots = spread(scalp, depth, count, seed)
     random = np.random.default_rng(seed)
     drop = roots.points[:, 1] - reach
@@ -95,12 +95,14 @@ def _hanging(
     height = body * (0.35 + 0.8 * random.uniform(0, 1, count)) + 0.004 * over
     height *= 0.35 + 0.65 * smoothstep(roots.depth, 0.0, 0.02)
     height *= 0.55 + 0.45 * smoothstep(across, 0.0, 0.04)
+    # Over the cap they must show, or the crown looks bald.
+    height = np.maximum(height, 0.0062 * smoothstep(roots.depth, 0.0, 0.012))
     flow = _parted(head, roots, part, back)
     locks = grow(roots, head.obstacle, flow, length, height, steps, stiffness=0.5, lift=0.2)
     locks = head.clear_of_face(locks, least=0.5)
     if reach > head.shoulder:
         return cap, locks
-    locks = settled(locks, head.obstacle, 0.0035)
+    locks = settled(locks, head.obstacle, 0.006)
     # What has slipped under the clothes stays there, and does not come out again further down.
     depth, _ = head.obstacle.clearance(locks.points.reshape(-1, 3))
     under = depth.reshape(locks.points.shape[:2]) < 0.0005
@@ -109,14 +111,14 @@ def _hanging(
 
 
 def _bob(head: Head) -> list[Part]:
-    cap, locks = _hanging(head, head.chin - 0.012, 400, 9, 0.024, 51, back=0.22, body=0.012)
-    return [cap, lock_part(locks, 0.013, 0.35, 52)]
+    cap, locks = _hanging(head, head.chin - 0.012, 560, 9, 0.024, 51, back=0.22, body=0.010)
+    return [cap, lock_part(locks, 0.0115, 0.35, 52)]
 
 
 def _long(head: Head) -> list[Part]:
     reach = head.shoulder - 0.17
-    cap, locks = _hanging(head, reach, 270, 16, -0.02, 61, back=0.4, body=0.012)
-    return [cap, lock_part(locks, 0.023, 0.15, 62)]
+    cap, locks = _hanging(head, reach, 330, 16, -0.02, 61, back=0.4, body=0.012)
+    return [cap, lock_part(locks, 0.022, 0.2, 62)]
 
 
 def _curly(head: Head) -> list[Part]:
