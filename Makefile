@@ -2,6 +2,7 @@
 #   make demo        the main job on the sample clip -> out/demo
 #   make test        the tests
 #   make test-browser  the report in a real browser (apt-get install chromium)
+#   make test-ray    datasets on a cluster of which a node is killed (needs the extra ray)
 #   make lint        ruff and mypy
 #   make train-mini  render random signers and train the embedded generator on them
 #   make train-expression  render faces and train the network of --enhance learned on them
@@ -44,6 +45,10 @@ test: $(STAMP)
 
 test-browser: $(STAMP)
 	$(BIN)/python -m pytest -m browser -rs $(PYTEST_OPTIONS)
+
+test-ray: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,ray]"
+	DIFFSIGN_TEST_RAY=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/test_dataset_ray.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .. import __version__
 from ..errors import UserError
 from .clips import Clip
 from .recipe import Recipe
@@ -91,7 +92,7 @@ def make_plan(
             clip, signer = pairs[number % len(pairs)]
             samples.append(_sample(recipe, split, clip, signer, number // len(pairs)))
     identity = {
-        "format": [FORMAT, VERSION],
+        "format": [FORMAT, VERSION, __version__],
         "recipe": deciding(recipe),
         "clips": [clip.content for clip in clips],
         "signers": [asdict(signer) for signer in signers],

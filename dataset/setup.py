@@ -34,8 +34,8 @@ def write_setup(out: Path, identity: str, recipe: Recipe, files: dict[str, Path]
     note = plan_note(out)
     if note.is_file() and read_json(note)["identity"] != identity:
         raise UserError(
-            f"{out} holds a run of another recipe, or of other inputs: choose another folder, or "
-            "remove this one."
+            f"{out} holds a run of another recipe, of other inputs, or of another version of "
+            "DiffSign: choose another folder, or remove this one."
         )
     if not note.is_file() and (out / "dataset.json").exists():
         raise UserError(f"{out} holds a finished dataset whose state was removed: choose another.")

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-NOT_PACKAGES = {"tests", "scratch", "docs", "benchmarks", "build", "dist", "out"}
+NOT_PACKAGES = {"tests", "scratch", "docs", "benchmarks", "examples", "build", "dist", "out"}
 HEAVY = ("torch", "bpy", "mediapipe", "diffusers", "transformers", "anny", "cv2", "jax")
 
 
