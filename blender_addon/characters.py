@@ -11,7 +11,7 @@ from ..errors import UserError
 from ..render.rig_blender import skeleton_of
 from ..retarget.rig.families import FAMILIES
 from ..retarget.rig.recognise import match, recognise
-from ..retarget.rig.rig_map import RigMap
+from ..retarget.rig.rig_map import CORE, RigMap
 from . import folders
 from .settings import AUTO, OWN_MAP
 
@@ -82,9 +82,9 @@ def map_of(armature: Any, settings: Any) -> RigMap:
     else:
         family = next(f for f in FAMILIES if f.name == settings.family)
         matched = match(rest, family)
-        if matched is None:
+        if matched is None or any(joint not in matched.bones for joint in CORE):
             raise UserError(
-                f"The armature {armature.name!r} has no bones of the family {family.name}: choose "
+                f"The armature {armature.name!r} is not of the family {family.name}: choose "
                 "another family, or let it be found."
             )
         found = matched

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import UserError
 
 VARIABLE = "DIFFSIGN_PYTHON"
-INSTALL = "python3.11 -m venv ~/diffsign && ~/diffsign/bin/pip install diffsign"
+INSTALL = "in a copy of DiffSign's repository: make install"
 _WINDOWS = os.name == "nt"
 _PYTHON = Path("Scripts", "python.exe") if _WINDOWS else Path("bin", "python")
 _SCRIPT = "diffsign.exe" if _WINDOWS else "diffsign"
@@ -38,11 +38,9 @@ class Examination:
 def candidates(home: Path | None = None, blend_folder: Path | None = None) -> Iterator[Path]:
     """Where such an environment usually stands, the likeliest first; existing files alone."""
     home = home or Path.home()
-    named = os.environ.get(VARIABLE)
     active = os.environ.get("VIRTUAL_ENV")
     script = shutil.which("diffsign")
     guesses: list[Path] = []
-    guesses += [Path(named)] if named else []
     guesses += [Path(active) / _PYTHON] if active else []
     guesses += [Path(script).resolve().parent / _PYTHON.name] if script else []
     near = [blend_folder, *blend_folder.parents][:3] if blend_folder else []
@@ -57,7 +55,10 @@ def candidates(home: Path | None = None, blend_folder: Path | None = None) -> It
 
 
 def find_python(home: Path | None = None, blend_folder: Path | None = None) -> Path | None:
-    """The first candidate beside which DiffSign's command is installed."""
+    """The one that DIFFSIGN_PYTHON names, or the first beside which DiffSign's command is."""
+    named = os.environ.get(VARIABLE)
+    if named and Path(named).is_file():
+        return Path(named)
     for python in candidates(home, blend_folder):
         if (python.parent / _SCRIPT).is_file():
             return python

@@ -10,7 +10,7 @@ import bpy
 from ..errors import UserError
 from . import characters, jobs, operator, retarget_operators, settings, source_file
 
-_CHARACTERS_A_LINE = 7.0
+_CHARACTERS_A_LINE = 6.4
 """Pixels of a character in the panel's font, at a scale of 1."""
 
 

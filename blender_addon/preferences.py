@@ -104,8 +104,7 @@ def draw(layout: Any, context: Any, preferences: Any) -> None:
             box.label(
                 text="DiffSign is not installed on this computer, or not found.", icon="ERROR"
             )
-            box.label(text="In a terminal:")
-            box.label(text=environment.INSTALL)
+            box.label(text=f"To install it, {environment.INSTALL}")
             box.label(text="Motions that are fitted already can be retargeted without it.")
     job = jobs.current()
     if job is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -74,12 +75,13 @@ def _changed(motion: Motion, straight: _Filter, turned: _Filter) -> Motion:
     vectors = motion.poses.reshape(motion.frame_count, -1, 3).astype(float)
     quaternions = continuous(quaternions_of(rotation_matrices(vectors)))
     poses = rotation_vectors(matrices_of(turned(quaternions)))
-    tracks = ("trans", "expression", "facial_actions", "joints")
+    names = ("trans", "expression", "facial_actions", "joints")
+    tracks: dict[str, Any] = {n: straight(getattr(motion, n)).astype(np.float32) for n in names}
     return replace(
         motion,
         poses=poses.reshape(len(poses), -1).astype(np.float32),
         confidence={part: straight(values) for part, values in motion.confidence.items()},
-        **{name: straight(getattr(motion, name)).astype(np.float32) for name in tracks},
+        **tracks,
     )
 
 

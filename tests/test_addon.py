@@ -15,7 +15,7 @@ import pytest
 from diffsign.retarget.rig.mpfb import mpfb_skeleton
 
 _START = """
-import json, os, sys, time
+import json, os, sys, time, traceback
 from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +24,12 @@ import numpy as np
 from diffsign import blender_addon
 from diffsign.blender_addon import environment, jobs, operator, preferences, registration
 
+def burst(*error):
+    traceback.print_exception(*error)
+    sys.stderr.flush()
+    os._exit(1)  # a panel that is still registered would hang Blender's tear-down
+
+sys.excepthook = burst
 folder, bones = Path(sys.argv[1]), dict(np.load(sys.argv[2]))
 motion = str(resources.files("diffsign.assets") / "sample_motion.npz")
 
@@ -319,7 +325,7 @@ bpy.context.view_layer.update()
 said["mirrored"] = sentence(bpy.ops.diffsign.retarget)
 one.scale = (1, 1, 1)
 said["bad export"] = sentence(
-    bpy.ops.diffsign.export, filepath="/proc/none/x.glb", format=".glb")
+    bpy.ops.diffsign.export, filepath=str(folder / "bad.npz" / "x.glb"), format=".glb")
 camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
 bpy.context.scene.collection.objects.link(camera)
 bpy.context.scene.camera = camera
@@ -358,13 +364,13 @@ done(said)
     )
     words = {
         "two armatures": "'rig 0' and 'rig 1' are selected",
-        "no motion": "no motion at",
+        "no motion": "There is no motion at",
         "summary": "is no DiffSign motion",
         "bad motion": "is no DiffSign motion",
         "no frames": "holds nothing of the motion's 85 frames",
-        "other family": "no bones of the family unreal",
+        "other family": "is not of the family unreal",
         "mirrored": "negative scale",
-        "bad export": "/proc/none",
+        "bad export": "cannot be used as a folder",
         "folder": "Nothing can be written into /proc/none",
         "never saved": "was never saved",
         "blind": "sees no surface",

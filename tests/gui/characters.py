@@ -75,7 +75,7 @@ def make_characters(folder: Path) -> list[dict[str, str]]:
         ("vrm", "mixamo", ".glb", 1.0, "vroid"),
     ):
         path, parts = folder / f"{kind}{suffix}", folder / f"{kind}.npz"
-        names, wrist = _write_parts(parts, rig, family)
+        _, wrist = _write_parts(parts, rig, family)
         if not path.is_file():
             command = [sys.executable, "-c", _BUILD, str(parts), str(path), str(size)]
             environment = os.environ | {"OMP_NUM_THREADS": "1"}

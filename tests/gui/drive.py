@@ -188,7 +188,9 @@ def script():
         yield 0.3
         SAID["steps"][character["kind"]] = {
             "action": action_of(armature),
-            "moved": [a - b for a, b in zip(wrist(armature, character["wrist"]), before)],
+            "moved": [
+                a - b for a, b in zip(wrist(armature, character["wrist"]), before, strict=True)
+            ],
             "end": bpy.context.scene.frame_end,
         }
         look_at(armature)
