@@ -115,7 +115,12 @@ def paint_frames(
     pipeline.get_timesteps(settings.steps, settings.strength, generator.device)
 
     beauty = _tensor(canvas, [item.beauty for item in inputs])
-    render = pipeline.encode_images(beauty)
+    if settings.strength < 1:
+        render = pipeline.encode_images(beauty)
+    else:  # nothing of the render is seen, so it need not be encoded
+        sides = (side // pipeline.vae_scale_factor for side in beauty.shape[2:])
+        channels = pipeline.unet.config.in_channels
+        render = torch.zeros(count, channels, *sides, device=generator.device)
     shape = (render.shape[1], render.shape[2], render.shape[3])
     start = noise.clip_noise(
         settings.noise,

@@ -97,6 +97,12 @@ def personalize(
     key = _key(paths, options, taught)
     state = _state(out / STATE, key)
     generator = load_generator(taught)
+    for name, side in (("size", options.size), ("crop", options.crop)):
+        if side is None or side % generator.multiple or side > options.size:
+            raise UserError(
+                f"The {name} to learn at must be a multiple of {generator.multiple} pixels, and a "
+                f"window no larger than a picture, not {side}."
+            )
     trainer = _trainer(generator, pictures, options, out)
     if state is not None:
         trainer.resume(state)
