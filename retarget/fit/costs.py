@@ -45,21 +45,23 @@ def rest(vectors: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return ((vectors**2).sum(-1) * weight).sum(-1)
 
 
-def acceleration(values: torch.Tensor, scale: float | torch.Tensor) -> torch.Tensor:
+def acceleration(
+    values: torch.Tensor, scale: float | torch.Tensor, weight: float | torch.Tensor = 1.0
+) -> torch.Tensor:
     """Robust second difference over time of values (T, J, D): quick signing stays quick.
 
     Args:
-        scale: from where it lets go; one number, or (T - 2, J).
+        scale: from where it lets go. weight: how much it counts. Each one number, or (T - 2, J).
     """
     cost = values.new_zeros(len(values))
     if len(values) < 3:
         return cost
     second = values[2:] - 2 * values[1:-1] + values[:-2]
-    inner = geman_mcclure((second**2).sum(-1), scale).sum(-1)
+    inner = (geman_mcclure((second**2).sum(-1), scale) * weight).sum(-1)
     return torch.cat([cost[:1], inner, cost[:1]])
 
 
-QUICK_METRES = 0.05
+QUICK_METRES = 0.005
 """Acceleration per frame squared beyond which a joint's place is let go: it is meant."""
 
 QUICK_RADIANS = 0.5
@@ -69,9 +71,9 @@ REST_WEIGHTS: dict[str, float] = {
     "spine1": 40.0,
     "spine2": 40.0,
     "spine3": 40.0,
-    "left_collar": 10.0,
-    "right_collar": 10.0,
-    "neck": 3.0,
+    "left_collar": 50.0,
+    "right_collar": 50.0,
+    "neck": 30.0,
     "head": 1.0,
     "left_hip": 20.0,
     "right_hip": 20.0,

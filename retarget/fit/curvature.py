@@ -16,7 +16,7 @@ from . import costs
 from .banded import BlockBanded
 from .jacobian import Layout, motions_of, rows
 from .limits import over_limits
-from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, letting_go, robust_scale
+from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, robust_scale, steadiness
 from .points import BODY, BOTH_HANDS, FACE
 from .prior_curvature import PRIOR_CURVATURES
 from .state import State
@@ -203,8 +203,8 @@ def _turn(system: System, weight: float) -> None:
         return
     angles = system.vectors
     second = angles[2:] - 2 * angles[1:-1] + angles[:-2]
-    scale = letting_go(system.problem.targets).numpy()
-    robust = (1 + (second**2).sum(-1) / scale**2) ** -2.0
+    scale, counts = (part.numpy() for part in steadiness(system.problem.targets))
+    robust = counts * (1 + (second**2).sum(-1) / scale**2) ** -2.0
     system.add_turns((2 * weight * robust).astype(np.float32))
 
 

@@ -94,7 +94,7 @@ def fit_face(
         place[present],
         camera,
     )
-    model, price = find_signer(body, betas, own, view, keypoints.fps)
+    model, price = _signer(body, betas, own, view, keypoints.fps)
     found, turns, places, falls = [], [], [], []
     for start in range(0, len(points), _CHUNK):
         part = view.part(slice(start, start + _CHUNK))
@@ -109,7 +109,13 @@ def fit_face(
     return FaceFit(actions, turn, place, model.rest, pixels)
 
 
-def find_signer(
+def price_of(force: np.ndarray) -> float:
+    """The price of actions where the points of a fitted face still pull by (T, N, 3) metres."""
+    size = np.linalg.norm(force, axis=-1) * 1000
+    return _PRICE + _PRICE_PER_MM * float(np.median(size))
+
+
+def _signer(
     body: Body, betas: np.ndarray, own: FaceModel, view: FaceView, fps: float
 ) -> tuple[FaceModel, float]:
     """The signer's face, and the price of actions for how noisy the points are."""
@@ -120,7 +126,6 @@ def find_signer(
         signer, sample, shares = signer_face(model, view, _PRICE + _PRICE_PER_MM, fps, rounds=2)
         force, _ = pulls(signer, sample, signer.words.spell(shares))
         size = np.linalg.norm(force, axis=-1) * 1000
-        price = _PRICE + _PRICE_PER_MM * float(np.median(size))
-        tried.append((float((size**2).mean()), price, model))
+        tried.append((float((size**2).mean()), price_of(force), model))
     best = tried[0] if tried[0][0] * _EXACT <= tried[-1][0] else tried[-1]
     return signer_face(best[2], view, best[1], fps)[0], best[1]

@@ -7,7 +7,7 @@ numbers of the row meet six of the joint in one product, for all joints at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,12 @@ class Layout:
     def size(self) -> int:
         """n, the unknowns of a frame."""
         return 3 + len(self.joint)
+
+    def without_fingers(self) -> Layout:
+        """The layout in which the fingers stay as they are."""
+        own = self.body - 3
+        kept = {name: getattr(self, name)[:own] for name in ("joint", "axis", "low", "high")}
+        return replace(self, above=self.above[:, :own], **kept)
 
     def spread(self, angles: np.ndarray) -> np.ndarray:
         """Rotation vectors (T, 55, 3) of angles (T, K)."""

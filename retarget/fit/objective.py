@@ -154,17 +154,19 @@ def smooth(problem: Problem, state: State) -> torch.Tensor:
 
 def turn(problem: Problem, state: State) -> torch.Tensor:
     """Acceleration of every joint's angles."""
-    return costs.acceleration(state.vectors, letting_go(problem.targets))
+    return costs.acceleration(state.vectors, *steadiness(problem.targets))
 
 
-def letting_go(targets: Targets) -> torch.Tensor:
-    """(T - 2, 55) radians from which :func:`turn` lets go: never where nobody sees the joint."""
+def steadiness(targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
+    """How :func:`turn` holds the joints (T - 2, 55): radians from which it lets go, and its weight.
+    A joint that nobody sees has no cause to change quickly, so there it never lets go."""
     seen = targets.seen
     there = seen[2:] & seen[1:-1] & seen[:-2]
-    return torch.where(there, costs.QUICK_RADIANS, NEVER)
+    return torch.where(there, costs.QUICK_RADIANS, NEVER), torch.where(there, 1.0, UNSEEN_STEADY)
 
 
 NEVER = 1e3
+UNSEEN_STEADY = 20.0
 
 
 def penetration(problem: Problem, state: State) -> torch.Tensor:

@@ -45,36 +45,38 @@ class Stage:
         steps: iterations at most.
         tolerance: widens the robust scale of the reprojection: large while places are rough.
         weights: by the name of the cost (:data:`.objective.COSTS`); what is absent is off.
+        fingers: whether they move; else they stay as they are, which is far quicker.
     """
 
     steps: int
     tolerance: float
     weights: Mapping[str, float]
+    fingers: bool = True
 
 
-def _stage(steps: int, tolerance: float, **weights: float) -> Stage:
-    return Stage(steps, tolerance, MappingProxyType(weights))
+def _stage(steps: int, tolerance: float, fingers: bool = True, **weights: float) -> Stage:
+    return Stage(steps, tolerance, MappingProxyType(weights), fingers)
 
 
 STAGES: tuple[Stage, ...] = (
     # The torso, head and arms find their place; the shape follows.
     _stage(
-        6, 10.0,
+        8, 10.0, fingers=False,
         body=1.0, hands=0.2, face=0.6, depth=30.0, hand_depth=2.0, limits=4.0, rest=0.15,
-        upright=10.0, shape=2.0, smooth=60.0, turn=4.0,
+        upright=10.0, shape=0.8, smooth=1500.0, turn=4.0,
     ),
     # Everything together.
     _stage(
-        6, 1.5,
+        4, 1.5,
         body=1.0, hands=1.0, face=1.0, depth=20.0, hand_depth=1.0, limits=4.0, rest=0.05,
-        upright=10.0, shape=0.7, smooth=60.0, turn=4.0, penetration=1.0, finger_chain=3.0,
+        upright=10.0, shape=0.3, smooth=1500.0, turn=4.0, penetration=1.0, finger_chain=3.0,
         equal_hands=20.0, held_hands=100.0,
     ),
     # Sharpen.
     _stage(
         6, 1.0,
         body=1.0, hands=1.5, face=1.0, depth=15.0, hand_depth=0.5, limits=4.0, rest=0.03,
-        upright=10.0, shape=0.5, smooth=60.0, turn=4.0, penetration=1.0, finger_chain=3.0,
+        upright=10.0, shape=0.2, smooth=1500.0, turn=4.0, penetration=1.0, finger_chain=3.0,
         equal_hands=20.0, held_hands=100.0,
     ),
 )  # fmt: skip

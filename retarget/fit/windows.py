@@ -137,7 +137,7 @@ def _staged(
         parameters = minimise(
             Objective(stage, problem, options),
             parameters,
-            layout,
+            layout if stage.fingers else layout.without_fingers(),
             stage.steps,
             with_betas=with_betas,
             frozen=frozen,
