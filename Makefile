@@ -3,6 +3,8 @@
 #   make test        the tests
 #   make test-browser  the report in a real browser (apt-get install chromium)
 #   make test-ray    datasets on a cluster of which a node is killed (needs the extra ray)
+#   make addon       the Blender extension -> dist/
+#   make test-gui    the extension in a real Blender window; docs/images are its screenshots
 #   make lint        ruff and mypy
 #   make train-mini  render random signers and train the embedded generator on them
 #   make train-expression  render faces and train the network of --enhance learned on them
@@ -25,7 +27,7 @@ BENCH_CLIP ?= assets/sample.mp4
 BENCH_OPTIONS ?= $(DEMO_OPTIONS)
 PYTEST_OPTIONS ?=
 
-.PHONY: install demo test test-browser lint format train-mini train-expression bench clean
+.PHONY: install demo test test-gui addon test-browser lint format train-mini train-expression bench clean
 
 install: $(STAMP)
 
@@ -49,6 +51,12 @@ test-browser: $(STAMP)
 test-ray: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,ray]"
 	DIFFSIGN_TEST_RAY=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/test_dataset_ray.py
+
+addon: $(STAMP)
+	$(BIN)/python -m diffsign.blender_addon.build
+
+test-gui: $(STAMP)
+	$(BIN)/python tests/gui/window.py --pictures docs/images
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -72,7 +72,7 @@ def under(x, y):
 def find(name):
     """Where an operator's button is: hover down the sidebar from where it was last."""
     region = sidebar()
-    share = 0.93 if name == "cancel" else 0.62
+    share = 0.83 if name == "cancel" else 0.62
     x, top = region.x + region.width * share, window().height - (region.y + region.height)
     rows = list(range(top + 12, top + region.height - 4, ROW))
     last = PLACES.get(name, (x, 0))[1] - 2 * ROW
@@ -158,16 +158,20 @@ def script():
     armature = bring(TASK["characters"][0]["file"])
     select(armature)
     yield 0.5
+    SAID["viewport"] = box(viewport())
+    SAID["sidebar"] = box(sidebar())
     shoot("start")
     # A fit that is cancelled, then one that runs to its end, while Blender lives.
     own.source = TASK["clip"]
     yield 0.3
+    (HERE / "hold").touch()
     yield from press_button("fit")
     from diffsign.blender_addon import jobs
 
     yield from until(lambda: jobs.current() is not None and jobs.current().done > 3, 30)
     shoot("fit")
     yield from press_button("cancel")
+    (HERE / "hold").unlink()
     yield from until(lambda: jobs.current() is None, 20)
     SAID["steps"]["cancelled motion"] = own.motion
     yield 0.5
@@ -199,6 +203,13 @@ def script():
 
     yield from passes()
     yield from undo(armature)
+
+
+def box(part):
+    """(left, top, right, bottom) of an area or region in the screenshot."""
+    height = window().height
+    left, below = part.x, height - part.y
+    return [left, below - part.height, left + part.width, below]
 
 
 def look_at(armature):

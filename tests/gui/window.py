@@ -36,13 +36,15 @@ INSIDE = Path("/diffsign-gui")
 
 _FAKE_PYTHON = """#!/usr/bin/python3
 # Stands for the user's environment, which this small tree does not have.
-import json, shutil, sys, time
+import json, os, shutil, sys, time
 arguments = sys.argv[3:]
 if arguments[0] != "fit":
     sys.exit("diffsign: only fit is here")
 for done in range(1, 31):
     print(json.dumps({"stage": "fit", "done": done, "total": 30}), file=sys.stderr, flush=True)
     time.sleep(0.1)
+    while done == 12 and os.path.exists("/diffsign-gui/hold"):
+        time.sleep(0.1)
 shutil.copy("/diffsign-gui/motion.npz", "/diffsign-gui/out/motion.npz")
 print("/diffsign-gui/out/motion.npz")
 """
@@ -140,6 +142,43 @@ def run(tree: Path, folder: Path, limit: float = 360.0) -> dict:
     return json.loads(said.read_text())
 
 
+def check(said: dict) -> None:
+    """That what was clicked came true."""
+    steps = said["steps"]
+    assert steps["cancelled motion"] == "", "a cancelled fit changed the scene"
+    assert steps["breaths during fit"] >= 10, "Blender stood still during the fit"
+    for kind in ("mixamo", "mpfb", "vrm"):
+        found = steps[kind]
+        assert found["action"] == "DiffSign motion", (kind, found)
+        assert max(map(abs, found["moved"])) > 0.05 and found["end"] == 81, (kind, found)
+    assert steps["error"] == "", steps["error"]
+    assert "passes.json" in steps["passes"] and "frame_00002.exr" in steps["passes"]
+    assert steps["undone"][0] == 1, "undo did not bring the former action back"
+
+
+def save_pictures(folder: Path, said: dict, out: Path) -> None:
+    """The guide's screenshots: the panel beside a character, the running fit, each character."""
+    from PIL import Image
+
+    left, top, right, bottom = said["viewport"]
+    panel = said["sidebar"][0]
+    crops = {
+        "addon": ("mixamo", (left, top, right, bottom), 900),
+        "addon-fit": ("fit", (panel, top, right, top + 330), 280),
+        **{
+            f"addon-{kind}": (kind, (left + 40, top + 160, panel, bottom - 160), 360)
+            for kind in ("mixamo", "mpfb", "vrm")
+        },
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, (shot, box, width) in crops.items():
+        picture = Image.open(folder / f"{shot}.png").convert("RGB").crop(box)
+        if picture.width > width:
+            height = round(picture.height * width / picture.width)
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        picture.quantize(128, dither=Image.Dither.NONE).save(out / f"{name}.png", optimize=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tree", type=Path, default=TREE)
@@ -157,6 +196,9 @@ def main() -> None:
     print(json.dumps(said, indent=1))
     if said["error"]:
         sys.exit(1)
+    check(said)
+    if options.pictures:
+        save_pictures(folder, said, options.pictures)
 
 
 if __name__ == "__main__":
