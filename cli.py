@@ -255,7 +255,12 @@ def perform(motion: Path, record: Path, out: Path) -> None:
 
 @main.command(cls=_Command, name="export")
 @click.argument("motion", type=click.Path(path_type=Path))
-@click.option("--to", type=click.Choice(["bvh", "pose", "npz"]), required=True, help="The format.")
+@click.option(
+    "--to",
+    type=click.Choice(["bvh", "pose", "npz", "blend", "glb", "fbx", "usd"]),
+    required=True,
+    help="The format.",
+)
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE"
 )
@@ -266,14 +271,45 @@ def perform(motion: Path, record: Path, out: Path) -> None:
     metavar="PATH",
     help="Your SMPL-X model (.npz or its folder), for motion files whose hands need it.",
 )
-def export(motion: Path, to: str, out: Path, fps: float | None, body_path: Path | None) -> None:
-    """Write MOTION as BVH, as the fitted points in a .pose file, or as motion.npz.
+@click.option(
+    "--avatar",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Who performs, for blend, glb, fbx and usd: an avatar (.npz), a signer's record (.json), "
+    "or a character of yours (.blend, .glb, .fbx, .vrm). By default DIR's own.",
+)
+@click.option(
+    "--rig",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The character's rig map (JSON), where its rig is of no known family.",
+)
+def export(
+    motion: Path,
+    to: str,
+    out: Path,
+    fps: float | None,
+    body_path: Path | None,
+    avatar: Path | None,
+    rig: Path | None,
+) -> None:
+    """Write MOTION as BVH, as points in a .pose file, as motion.npz, or on a character.
 
-    MOTION is motion.npz, or fitted motion of another tool (AMASS, SMPLify-X, SignAvatars).
+    MOTION is motion.npz, or fitted motion of another tool (AMASS, SMPLify-X, SignAvatars). blend,
+    glb, fbx and usd hold a character with its animation, the face as shape keys.
     """
-    from .retarget.motion_files.export import export_motion
 
-    _result(export_motion(motion, to, out, fps, body_path, lambda text: click.echo(text, err=True)))
+    def note(text: str) -> None:
+        click.echo(text, err=True)
+
+    if to in ("bvh", "pose", "npz"):
+        from .retarget.motion_files.export import export_motion
+
+        _result(export_motion(motion, to, out, fps, body_path, note))
+        return
+    from .render.performance_file import export_performance
+
+    _result(export_performance(motion, to, out, avatar, rig, fps, body_path, note))
 
 
 @main.command(cls=_Command, name="personalize")
