@@ -23,6 +23,7 @@ from diffsign.generate.expression.inside import SKIN, matched
 from diffsign.generate.expression.regions import distance_to, held_back
 from diffsign.generate.expression.warp import FaceTask, brought_to_target
 from diffsign.render.avatar.parts import PART_INDEX
+from diffsign.retarget.motion import Camera
 
 cv2 = pytest.importorskip("cv2")
 
@@ -150,6 +151,8 @@ class DrawnPasses:
             "face478": np.stack([np.column_stack([p, np.ones(478)]) for p in points])
         }
 
+    camera = Camera(900.0, 900.0, SIZE / 2, SIZE / 2, SIZE, SIZE)
+
     def beauty_srgb(self, index):
         return self.drawings[index][0]
 
@@ -237,6 +240,26 @@ def test_hands_in_front_and_everything_outside_stay_bit_for_bit():
     around = distance_to(task.part == PART_INDEX["left_hand"]) <= 2
     assert (result[around] == task.painted[around]).all()
     assert (result != task.painted).any()
+
+
+def test_glasses_stay_bit_for_bit_and_the_brow_behind_them_moves():
+    task = task_of({}, {"brow": 1.0})
+    frame = np.zeros((SIZE, SIZE), bool)
+    frame[103:106, 90:166] = True
+    task.part[frame] = PART_INDEX["glasses"]
+    task.painted[frame] = (200, 0, 0)
+    result = brought_to_target(task)
+    assert (result[frame] == (200, 0, 0)).all()
+    truth = drawn(face_points(brow=1.0), skin=DARK, noise=12)[0]
+    rows = BROWS[0]
+    window = np.zeros((SIZE, SIZE), bool)
+    window[rows.start : 100, BROWS[1]] = True
+    before, after = (
+        np.abs(p[window].astype(float) - truth[window]).mean() for p in (task.painted, result)
+    )
+    assert after < 0.6 * before
+    red = (result[..., 0] > 150) & (result[..., 1] < 50)
+    assert not red[distance_to(frame) > 3].any()  # no frame is smeared over the skin
 
 
 def test_the_picture_beside_a_hand_is_not_smeared_with_the_hand():

@@ -1,7 +1,8 @@
 """Face points in a picture of a face: the instrument that measures painted and rendered alike."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from queue import Queue
 
 import numpy as np
 
@@ -9,6 +10,24 @@ import numpy as np
 Detector = Callable[[np.ndarray], np.ndarray | None]
 
 CROP_SIDE = 256  # what the crop is brought to before detection: small faces are found better
+
+
+@contextmanager
+def detectors(count: int) -> Iterator[Detector]:
+    """One detector that as many threads may call at once: MediaPipe runs beside Python's lock."""
+    free: Queue[Detector] = Queue()
+    with ExitStack() as stack:
+        for _ in range(count):
+            free.put(stack.enter_context(mediapipe_detector()))
+
+        def detect(crop: np.ndarray) -> np.ndarray | None:
+            one = free.get()
+            try:
+                return one(crop)
+            finally:
+                free.put(one)
+
+        yield detect
 
 
 @contextmanager

@@ -1,74 +1,47 @@
 """Expression enhancement: after painting, the signer's face says again what the source's says.
 
-The avatar performs the source's facial actions exactly, so its render knows where brows, lids and
-lips belong. The same detector looks at the painted face and at the rendered face; the difference
-is what painting changed, free of the detector's own bias. A warp takes it back, and what no warp
-can make (an opened mouth's inside, a shut lid, the gaze) comes from the render.
+The avatar performs the source's facial actions, so its render knows where brows, lids and lips
+belong. The same detector looks at the painted and the rendered face; the difference is what
+painting changed. A warp takes it back, and what no warp can make (an opened mouth's inside, a shut
+lid, the gaze) comes from the render. Then the loop is closed (:mod:`.loop`): the solver that read
+the source's face reads the result, and what is missing drives the next try.
 """
 
-import hashlib
-import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict
 
-import cv2
 import numpy as np
-from PIL import Image, PngImagePlugin
 
 from ...errors import UserError
 from ...files import atomic_path
-from .crop import Box, face_boxes
-from .detector import Detector, mediapipe_detector
-from .face_points import face_scale
-from .field import steady
+from ...render.blender_process import cores
+from ...retarget.motion import Motion
+from .actions import Heads, heads_of
+from .crop import Box
+from .detector import Detector, detectors
+from .faces import Faces, Passes, face_task, find_faces
+from .loop import Make, Tried, close_the_loop, driven, unreached
 from .measure import points_in_box, residual
-from .warp import FaceTask, brought_to_target, visible_share
+from .report import (
+    FrameReport,
+    frame_report,
+    joint_key,
+    known_report,
+    read_painted,
+    task_key,
+    write_frame,
+)
+from .warp import FaceTask, brought_to_target
 
 Progress = Callable[[int, int], None]
 
-_VERSION = 1  # of the algorithm: frames made by another one are made again
-_NOTE = "diffsign-expression"  # the PNG text that holds a frame's key and report
-_SEEN_ENOUGH = 0.35
-
-
-class Passes(Protocol):
-    """What enhancement reads of a pass set (`render.passes.PassSet`)."""
-
-    @property
-    def points(self) -> Mapping[str, np.ndarray]:
-        """Projected points; 'face478' is (T,478,3): x, y in pixels of the render, visible 0/1."""
-        ...
-
-    def beauty_srgb(self, index: int) -> np.ndarray:
-        """The beauty render of a frame, (H,W,3) uint8."""
-        ...
-
-    def frame(self, index: int, *wanted: str) -> Mapping[str, np.ndarray]:
-        """The wanted layers of a frame; 'part' is (H,W), indices of `render.avatar.parts.PARTS`."""
-        ...
-
-
-class FrameReport(TypedDict):
-    """What was done to one frame. Errors are medians over brows, lids and lips in pixels."""
-
-    frame: int
-    status: Literal["enhanced", "skipped", "off"]
-    reason: str | None  # why a frame was skipped
-    detected: bool  # was the face found in the painted frame?
-    before_px: float | None  # from the target, as the detector sees both
-    after_px: float | None
-
-
-class _Measured(TypedDict):
-    size: tuple[int, int]  # width, height of the painted frames
-    projected: np.ndarray  # (T,478,2) in painted pixels
-    visible: np.ndarray  # (T,478) bool
-    boxes: list[Box | None]
-    painted: np.ndarray  # (T,478,2) detected, NaN where not
-    target: np.ndarray  # (T,478,2) detected in the render, or projected with the usual bias
+MODES = ("warp", "learned", "off")
+CHUNK = 100  # frames that are made together: what is held in memory, and done again after a kill
+_MOVES = 0.05  # an action whose highest value in the clip is less does not move
 
 
 def enhance(
@@ -77,6 +50,8 @@ def enhance(
     out_dir: Path,
     *,
     mode: str = "warp",
+    performance: Motion | None = None,
+    checkpoint: Path | None = None,
     progress: Progress | None = None,
     detector: Detector | None = None,
 ) -> list[FrameReport]:
@@ -87,203 +62,214 @@ def enhance(
     were made from the same inputs are kept, so a killed run goes on where it stopped. Identity,
     hair, clothes and everything outside the face stay the painting's.
 
-    mode 'off' copies the frames. detector: for tests; MediaPipe Face Mesh otherwise.
+    Args:
+        mode: 'warp', 'learned' (the network in `checkpoint`, else the one that ships), or 'off',
+            which copies the frames.
+        performance: what the avatar performs, frame for frame with the passes. Its facial actions
+            are the aim of the closed loop; without it the loop stays open.
+        detector: for tests; MediaPipe Face Mesh otherwise.
+
     Raises UserError when there are no frames, or more than the passes have.
     """
-    if mode not in ("warp", "off"):
-        raise UserError(f"There is no expression enhancement '{mode}': take 'warp' or 'off'.")
+    if mode not in MODES:
+        raise UserError(f"There is no expression enhancement '{mode}': take {_listed(MODES)}.")
     paths = sorted(Path(frames_dir).glob("[0-9]*.png"))
-    points = np.asarray(passes.points["face478"], float)
+    count = len(passes.points["face478"])
     if not paths:
         raise UserError(f"There are no painted frames in {frames_dir}: run the painting first.")
-    if int(paths[-1].stem) >= len(points):
+    if int(paths[-1].stem) >= count:
         raise UserError(
-            f"{paths[-1]} has no pass to go with it ({len(points)} frames were rendered): "
+            f"{paths[-1]} has no pass to go with it ({count} frames were rendered): "
             "remove the painted frames and paint again."
         )
     out_dir = Path(out_dir)
     if mode == "off":
         return [_copied(path, out_dir, progress, n, len(paths)) for n, path in enumerate(paths)]
-    with nullcontext(detector) if detector else mediapipe_detector() as detect:
-        measured = _measure(passes, points, paths, detect)
-        shifts = steady(
-            measured["target"] - measured["painted"],
-            tolerance=0.03 * face_scale(measured["projected"]),
-        )
-        reports = []
-        for n, path in enumerate(paths):
-            index = int(path.stem)
-            report = _enhance_file(
-                passes, path, out_dir / path.name, measured, shifts[index], detect
-            )
-            reports.append(report)
-            if progress:
-                progress(n + 1, len(paths))
+    make, maker = _maker(mode, checkpoint)
+    threads = 1 if detector else min(4, cores())
+    opened = nullcontext(detector) if detector else detectors(threads)
+    with opened as detect, ThreadPoolExecutor(threads) as pool:
+        faces = find_faces(passes, paths, detect, pool)
+        heads = None
+        if performance is not None:
+            heads = _heads(passes, faces, performance)
+        wanted = np.zeros((count, 0)) if heads is None else _wanted(performance, count)
+        reports: list[FrameReport] = []
+        for start in range(0, len(paths), CHUNK):
+            chunk = _Chunk(passes, faces, paths[start : start + CHUNK], out_dir, detect, pool)
+            for report in chunk.enhanced(make, maker, heads, wanted):
+                reports.append(report)
+                if progress:
+                    progress(len(reports), len(paths))
     return reports
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:-1]) + f" or '{names[-1]}'"
+
+
+def _maker(mode: str, checkpoint: Path | None) -> tuple[Make, str]:
+    """What brings a face to its target, and a word that changes with it."""
+    if mode == "warp":
+        return brought_to_target, "warp"
+    from .learned.animate import load_animator
+
+    animator = load_animator(checkpoint)
+    return animator, f"learned {animator.digest}"
+
+
+def _heads(passes: Passes, faces: Faces, performance: Motion) -> Heads | None:
+    places = np.asarray(passes.points["face478_xyz"], float)
+    if len(performance.facial_actions) != len(places):
+        raise UserError(
+            f"The performance has {len(performance.facial_actions)} frames and the passes have "
+            f"{len(places)}: render the passes again."
+        )
+    return heads_of(performance, places, passes.camera.scaled(*faces.size), faces.rendered)
+
+
+def _wanted(performance: Motion | None, count: int) -> np.ndarray:
+    assert performance is not None
+    return np.asarray(performance.facial_actions, float)[:count]
 
 
 def _copied(
     path: Path, out_dir: Path, progress: Progress | None, done: int, total: int
 ) -> FrameReport:
-    with atomic_path(out_dir / path.name) as partial:
-        shutil.copyfile(path, partial)
+    _copy(path, out_dir / path.name)
     if progress:
         progress(done + 1, total)
-    return _report(int(path.stem), "off")
+    return frame_report(int(path.stem), "off")
 
 
-def _report(
-    frame: int,
-    status: Literal["enhanced", "skipped", "off"],
-    reason: str | None = None,
-    detected: bool = False,
-    before: float | None = None,
-    after: float | None = None,
-) -> FrameReport:
-    return FrameReport(
-        frame=frame,
-        status=status,
-        reason=reason,
-        detected=detected,
-        before_px=None if before is None else round(before, 3),
-        after_px=None if after is None else round(after, 3),
-    )
-
-
-def _measure(passes: Passes, points: np.ndarray, paths: list[Path], detect: Detector) -> _Measured:
-    """Find the face in every painted and rendered frame."""
-    with Image.open(paths[0]) as first:
-        size = first.size
-    render_size = passes.beauty_srgb(int(paths[0].stem)).shape[1::-1]
-    projected = points[..., :2] * (np.array(size) / render_size)
-    boxes = face_boxes(projected)
-    painted = np.full_like(projected, np.nan)
-    rendered = np.full_like(projected, np.nan)
-    visible = points[..., 2] > 0.5
-    for path in paths:
-        index = int(path.stem)
-        box = boxes[index]
-        if box is None or visible_share(visible[index]) < _SEEN_ENOUGH:
-            continue
-        render = _resized(passes.beauty_srgb(index), size, cv2.INTER_AREA)
-        for store, image in ((painted, _read(path, size)), (rendered, render)):
-            found = points_in_box(image, box, projected[index], detect)
-            if found is not None:
-                store[index] = found
-    return _Measured(
-        size=size,
-        projected=projected,
-        visible=visible,
-        boxes=boxes,
-        painted=painted,
-        target=projected + _bias(rendered - projected),
-    )
-
-
-def _bias(bias: np.ndarray) -> np.ndarray:
-    """The detector's bias (T,478,2), NaN filled from the nearest frames, zero if never known."""
-    known = np.isfinite(bias).all((1, 2))
-    if not known.any():
-        return np.zeros_like(bias)
-    frames = np.arange(len(bias))
-    nearest = frames[known][np.abs(frames[:, None] - frames[known]).argmin(1)]
-    return bias[nearest]
-
-
-def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
-    with Image.open(path) as image:
-        if image.size != size:
-            raise UserError(f"{path} is not of the size of the other frames: paint it again.")
-        return np.asarray(image.convert("RGB"))
-
-
-def _resized(image: np.ndarray, size: tuple[int, int], how: int) -> np.ndarray:
-    return image if image.shape[1::-1] == size else cv2.resize(image, size, interpolation=how)
-
-
-def _reason_to_skip(measured: _Measured, index: int) -> str | None:
-    box = measured["boxes"][index]
-    width, height = measured["size"]
-    if box is None:
-        return "the face was not projected"
-    middle = (box.x0 + box.side / 2, box.y0 + box.side / 2)
-    if not (0 <= middle[0] < width and 0 <= middle[1] < height):
-        return "the face is out of the picture"
-    if box.side < 24:
-        return "the face is too small"
-    if visible_share(measured["visible"][index]) < _SEEN_ENOUGH:
-        return "the face is turned away or covered"
-    return None
-
-
-def _enhance_file(
-    passes: Passes,
-    path: Path,
-    out_path: Path,
-    measured: _Measured,
-    shift: np.ndarray,
-    detect: Detector,
-) -> FrameReport:
-    index, size = int(path.stem), measured["size"]
-    reason, box = _reason_to_skip(measured, index), measured["boxes"][index]
-    if reason or box is None:
-        with atomic_path(out_path) as partial:
-            shutil.copyfile(path, partial)
-        return _report(index, "skipped", reason)
-    image = _read(path, size)
-    part = _resized(
-        np.asarray(passes.frame(index, "part")["part"]).astype(np.uint8), size, cv2.INTER_NEAREST
-    )
-    rows, columns = box.inside(*size)
-    origin = (columns.start, rows.start)
-    found = bool(np.isfinite(shift).all())
-    projected, target = measured["projected"][index], measured["target"][index]
-    task = FaceTask(
-        painted=image[rows, columns],
-        render=_resized(passes.beauty_srgb(index), size, cv2.INTER_AREA)[rows, columns],
-        part=part[rows, columns],
-        projected=projected - origin,
-        visible=measured["visible"][index],
-        target=target - origin,
-        shift=shift if found else np.zeros_like(shift),
-        found=found,
-    )
-    key = _key(image, task)
-    known = _known_report(out_path, key)
-    if known:
-        return known
-    result = image.copy()
-    result[rows, columns] = brought_to_target(task)
-    after = points_in_box(result, box, projected, detect)
-    report = _report(
-        index,
-        "enhanced",
-        detected=found,
-        before=residual(measured["painted"][index], target) if found else None,
-        after=None if after is None else residual(after, target),
-    )
-    note = PngImagePlugin.PngInfo()
-    note.add_text(_NOTE, json.dumps({"key": key, "report": report}))
+def _copy(path: Path, out_path: Path) -> None:
     with atomic_path(out_path) as partial:
-        Image.fromarray(result).save(partial, pnginfo=note, compress_level=4)
-    return report
+        shutil.copyfile(path, partial)
 
 
-def _key(image: np.ndarray, task: FaceTask) -> str:
-    """A hash of everything the enhanced frame is made from."""
-    digest = hashlib.blake2b(f"{_VERSION}".encode(), digest_size=16)
-    for array in (image, task.render, task.part, task.visible):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    for array in (task.projected, task.target, task.shift):
-        digest.update(np.round(array, 2).tobytes())
-    return digest.hexdigest()
+class _Chunk:
+    """Consecutive frames that are made together."""
 
+    def __init__(
+        self,
+        passes: Passes,
+        faces: Faces,
+        paths: list[Path],
+        out_dir: Path,
+        detect: Detector,
+        pool: Executor,
+    ) -> None:
+        self.faces, self.paths, self.out_dir = faces, paths, out_dir
+        self.detect, self.pool = detect, pool
+        self.tasks: list[FaceTask] = []
+        self.windows: list[tuple[slice, slice]] = []
+        self.taken: list[Path] = []
+        for path in paths:
+            index = int(path.stem)
+            if faces.reason_to_skip(index):
+                continue
+            task, window = face_task(passes, faces, index, read_painted(path, faces.size))
+            self.tasks.append(task)
+            self.windows.append(window)
+            self.taken.append(path)
 
-def _known_report(path: Path, key: str) -> FrameReport | None:
-    """The report in an enhanced frame that was made from the same inputs, else None."""
-    try:
-        with Image.open(path) as image:
-            note = json.loads(image.info.get(_NOTE, "null"))
-    except (OSError, ValueError):
-        return None
-    return note["report"] if note and note.get("key") == key else None
+    def enhanced(
+        self, make: Make, maker: str, heads: Heads | None, wanted: np.ndarray
+    ) -> Iterator[FrameReport]:
+        """Make the frames, or find them made, and say what was done to each of them."""
+        numbers = np.array([int(path.stem) for path in self.taken], int)
+        keys = [
+            task_key(read_painted(path, self.faces.size), task, maker)
+            for path, task in zip(self.taken, self.tasks, strict=True)
+        ]
+        if heads is not None:
+            self.tasks = [
+                replace(task, says=np.concatenate([wanted[n], heads.turn[n][:, :2].T.ravel()]))
+                for task, n in zip(self.tasks, numbers, strict=True)
+            ]
+        if heads is not None and keys:
+            together = joint_key(keys, wanted[numbers])
+            keys = [f"{together}-{number}" for number in numbers]
+        outs = [self.out_dir / path.name for path in self.taken]
+        known = [known_report(out, key) for out, key in zip(outs, keys, strict=True)]
+        tried = first = None
+        if heads is not None and not all(known):
+            first, tried = self._looped(make, heads, numbers, wanted)
+        places = {path: n for n, path in enumerate(self.taken)}
+
+        def finish(path: Path) -> FrameReport:
+            n = places.get(path)
+            if n is None:
+                return self._skipped(path)
+            return known[n] or self._written(n, make, keys[n], heads, wanted, first, tried)
+
+        yield from self.pool.map(finish, self.paths)
+
+    def _looped(
+        self, make: Make, heads: Heads, numbers: np.ndarray, wanted: np.ndarray
+    ) -> tuple[np.ndarray, Tried]:
+        """What the painted faces say (F,52), and the frames after the loop."""
+        painted = self.faces.painted[numbers]
+        first = heads.actions(painted, numbers)
+
+        def look(places: np.ndarray, tasks: Sequence[FaceTask]) -> Iterator[np.ndarray | None]:
+            return self.pool.map(lambda n, task: self._look(n, make(task)), places, tasks)
+
+        return first, close_the_loop(self.tasks, numbers, wanted[numbers], heads, look)
+
+    def _look(self, n: int, crop: np.ndarray) -> np.ndarray | None:
+        """The points in a task's crop, in pixels of the whole picture."""
+        index = int(self.taken[n].stem)
+        box, (rows, columns) = self.faces.boxes[index], self.windows[n]
+        assert box is not None
+        origin = np.array([columns.start, rows.start])
+        within = Box(box.x0 - columns.start, box.y0 - rows.start, box.side)
+        expected = self.faces.projected[index] - origin
+        found = points_in_box(crop, within, expected, self.detect)
+        return None if found is None else found + origin
+
+    def _whole(self, n: int, crop: np.ndarray) -> np.ndarray:
+        """The painted picture with the crop put in."""
+        picture = read_painted(self.taken[n], self.faces.size).copy()
+        picture[self.windows[n]] = crop
+        return picture
+
+    def _written(
+        self,
+        n: int,
+        make: Make,
+        key: str,
+        heads: Heads | None,
+        wanted: np.ndarray,
+        first: np.ndarray | None,
+        tried: Tried | None,
+    ) -> FrameReport:
+        task, path = self.tasks[n], self.taken[n]
+        index = int(path.stem)
+        if tried is not None:
+            task = driven(task, tried.drive[n], tried.lids[n])
+        crop, target = make(task), self.faces.target[index]
+        after = self._look(n, crop)
+        errors, far = None, None
+        if heads is not None and first is not None and after is not None:
+            says = heads.actions(after[None], np.array([index]))[0]
+            moves = wanted.max(0) > _MOVES
+            off = [np.abs(a - wanted[index])[moves].mean() for a in (first[n], says)]
+            errors = (float(off[0]), float(off[1])) if moves.any() else None
+            far = unreached(says, wanted[index], heads.model.names)
+        report = frame_report(
+            index,
+            "enhanced",
+            detected=task.found,
+            before=residual(self.faces.painted[index], target) if task.found else None,
+            after=None if after is None else residual(after, target),
+            actions=errors,
+            unreached=far,
+        )
+        write_frame(self.out_dir / path.name, self._whole(n, crop), key, report)
+        return report
+
+    def _skipped(self, path: Path) -> FrameReport:
+        _copy(path, self.out_dir / path.name)
+        index = int(path.stem)
+        return frame_report(index, "skipped", self.faces.reason_to_skip(index))

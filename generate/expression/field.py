@@ -14,8 +14,8 @@ MAX_SHIFT = 0.4  # of the eye distance: a wide-open jaw moves by about as much
 SOFTNESS = 0.006  # standard deviation of the softening, of the crop's width
 
 
-def bounded(shifts: np.ndarray, limit: float) -> np.ndarray:
-    """(...,2) vectors, those longer than `limit` shortened to it."""
+def bounded(shifts: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
+    """(...,2) vectors, those longer than `limit` (broadcast to (...,1)) shortened to it."""
     length = np.linalg.norm(shifts, axis=-1, keepdims=True)
     return shifts * np.minimum(1.0, limit / np.maximum(length, 1e-9))
 

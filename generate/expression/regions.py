@@ -7,7 +7,8 @@ import numpy as np
 
 from .face_points import EYE_RING, LIPS_INNER, LIPS_OUTER
 
-IN_FRONT = ("left_hand", "right_hand", "glasses")
+REACH = 0.5  # of the way to what is in front, at most
+IN_FRONT = ("left_hand", "right_hand")
 
 
 def distance_to(mask: np.ndarray) -> np.ndarray:
@@ -18,7 +19,7 @@ def distance_to(mask: np.ndarray) -> np.ndarray:
 
 
 def in_front(part: np.ndarray, index: Mapping[str, int], margin: float) -> np.ndarray:
-    """(H,W) bool: hands and glasses, with a margin of pixels around them."""
+    """(H,W) bool: hands, with a margin of pixels around them."""
     mask = np.isin(part, [index[name] for name in IN_FRONT if name in index])
     return distance_to(mask) <= margin if mask.any() else mask
 
@@ -36,7 +37,7 @@ def held_back(field: np.ndarray, taboo: np.ndarray) -> np.ndarray:
     """The field shortened so that no pixel reaches into the taboo region, zero inside it."""
     room = distance_to(taboo)
     length = np.linalg.norm(field, axis=-1)
-    return field * np.minimum(1.0, 0.5 * room / np.maximum(length, 1e-6))[..., None]
+    return field * np.minimum(1.0, REACH * room / np.maximum(length, 1e-6))[..., None]
 
 
 def polygon(ring: np.ndarray, shape: tuple[int, ...], grow: float = 0.0) -> np.ndarray:

@@ -19,6 +19,7 @@ from .face_points import (
     mouth_opening,
 )
 from .field import MAX_SHIFT, bounded, denoised, dense_field, moved
+from .glasses import put_on, taken_off
 from .inside import INNER, SKIN, blended, matched
 from .regions import (
     distance_to,
@@ -45,6 +46,8 @@ class FaceTask:
     projected: (478,2) the avatar's points, exact; visible: (478,) bool.
     target: (478,2) where the detector would see those points; shift: (478,2) from where it saw
     them in the painting to the target, zeros where it found no face (`found` False).
+    lids: least share, 0..1, of the render's right and left lids that is laid on.
+    says: (58,) the actions and two columns of the head's turn, where they are known.
     """
 
     painted: np.ndarray
@@ -55,22 +58,25 @@ class FaceTask:
     target: np.ndarray
     shift: np.ndarray
     found: bool
+    lids: tuple[float, float] = (0.0, 0.0)
+    says: np.ndarray | None = None
 
 
 def brought_to_target(task: FaceTask) -> np.ndarray:
     """The painted crop with the target's expression, (H,W,3) uint8.
 
-    Pixels of hands and glasses in front of the face, and a margin around them, are the painting's
-    bit for bit, and so are those outside the face's surroundings.
+    Pixels of hands in front of the face, with a margin around them, and of glasses are the
+    painting's bit for bit, and so are those outside the face's surroundings.
     """
     scale = float(face_scale(task.projected))
     taboo = in_front(task.part, PART_INDEX, margin=max(2.0, 0.04 * scale))
-    picture = moved(task.painted, _field(task, scale, taboo)) if task.found else task.painted
+    bare = taken_off(task.painted, task.part, scale)
+    picture = moved(bare, _field(task, scale, taboo)) if task.found else bare
     picture = picture.copy()
     for side in ("right", "left"):
         _lay_on(picture, EYE_RING[side], partial(_with_eye, side=side), task, taboo, scale)
     _lay_on(picture, LIPS_OUTER, _with_mouth, task, taboo, scale)
-    return picture
+    return put_on(picture, task.painted, task.part, scale)
 
 
 def _lay_on(
@@ -163,6 +169,7 @@ def _lids_alpha(task: FaceTask, side: str, scale: float) -> np.ndarray:
         SHUT_EYE,
     )
     lids = polygon(task.projected[list(EYE_SURROUND[side])], task.part.shape)
+    shut = max(shut, task.lids[0 if side == "right" else 1])
     return shut * feathered(lids, 0.06 * scale)
 
 
