@@ -345,6 +345,32 @@ def personalize(images: tuple[Path, ...], out: Path, **values: Any) -> None:
     _result(run_personalize(images, out, values, running))
 
 
+@main.group(cls=_Group, name="expression")
+def expression() -> None:
+    """The network that brings faces to life (--enhance learned)."""
+
+
+@expression.command(cls=_Command, name="train")
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASETS...")
+@_out
+@click.option("--minutes", default=60.0, show_default=True, help="Time to train, earlier included.")
+@click.option("--renders", default=200, show_default=True, help="Signers to render for 'renders'.")
+@click.option("--uniform", is_flag=True, help="Draw every face alike instead of balanced.")
+@click.option("--batch", default=8, show_default=True, help="Faces a step.")
+@click.option("--seed", default=0, show_default=True, help="Another seed draws other faces.")
+@cli_options(Running)
+def train_expression(datasets: tuple[str, ...], out: Path, **values: Any) -> None:
+    """Train on DATASETS: videos of signers, sets of faces, and the word renders for our own.
+
+    Faces are drawn balanced over dataset, expression and signer. DIR/animator.safetensors is then
+    for diffsign run --enhance learned --expression-model FILE.
+    """
+    from .road.expression import run_expression_train
+
+    running = from_cli(Running, {name: values.pop(name) for name in vars(Running())})
+    _result(*run_expression_train(datasets, out, running, **values))
+
+
 @main.group(cls=_Group, name="models")
 def models() -> None:
     """Which models there are, and fetching their weights."""

@@ -8,7 +8,7 @@ from .model import Model, paint_options, paint_settings
 from .options import Look, Painting
 from .progress import Progress
 from .record import DISCLOSURE
-from .retarget_stages import KEYPOINTS, MOTION, PASSES, SIGNER_RECORD
+from .retarget_stages import KEYPOINTS, MOTION, PASSES, PERFORMANCE, SIGNER_RECORD
 from .stages import Stage
 
 if TYPE_CHECKING:
@@ -74,21 +74,32 @@ def enhance_stage(folder: Path, painting: Painting) -> Stage:
     """Bring the face of every painted frame to the source's expression."""
     steadied = painting.steady != "off"
     frames = folder / (STEADY if steadied else FRAMES)
+    network = painting.expression_model if painting.enhance == "learned" else None
 
     def action(work: Path, progress: Progress) -> Mapping[str, Any]:
         from ..generate.expression.enhance import enhance
         from ..render.passes import read_pass_set
+        from ..retarget.motion import Motion
 
         passes = read_pass_set(folder / PASSES)
-        reports = enhance(passes, frames, work, mode=painting.enhance, progress=progress)
+        reports = enhance(
+            passes,
+            frames,
+            work,
+            mode=painting.enhance,
+            performance=Motion.load(folder / PERFORMANCE),
+            checkpoint=network,
+            progress=progress,
+        )
         return {"frames": reports}
 
     return Stage(
         "enhance",
         action,
+        inputs=(network,) if network else (),
         after=("passes", "steady" if steadied else "paint"),
         settings={"mode": painting.enhance},
-        code=("generate/expression/*.py",),
+        code=("generate/expression/**/*.py", "retarget/fit/face*.py"),
         folder=ENHANCED,
     )
 
@@ -101,7 +112,7 @@ def video_stage(folder: Path, fps: float, frames: str = ENHANCED, before: str = 
         from .compare import read_pictures
 
         paths = frame_paths(folder / frames)
-        pictures = _counted(read_pictures(paths), len(paths), progress)
+        pictures = counted(read_pictures(paths), len(paths), progress)
         write_video(folder / SIGNER_VIDEO, pictures, fps, comment=DISCLOSURE)
         return {"frames": len(paths), "fps": fps}
 
@@ -137,7 +148,7 @@ def compare_stage(folder: Path, clip: Path | None, fps: float) -> Stage:
             ),
             read_pictures(paths),
         )
-        frames = _counted(joined, len(paths), progress)
+        frames = counted(joined, len(paths), progress)
         write_video(folder / COMPARE_VIDEO, frames, fps, comment=DISCLOSURE)
         return {"source": "video" if clip else "keypoints"}
 
@@ -188,9 +199,10 @@ def frame_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*.png"))
 
 
-def _counted(
+def counted(
     pictures: "Iterator[np.ndarray]", total: int, progress: Progress
 ) -> "Iterator[np.ndarray]":
+    """`pictures` unchanged, told to `progress` as they pass."""
     for done, picture in enumerate(pictures, start=1):
         yield picture
         progress(done, total)

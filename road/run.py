@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..files import read_json, sha256, sweep, write_json
 from ..retarget.keypoints.source import FILE_SUFFIXES
 from ..retarget.motion_files.load import is_motion_file
+from .fit_page import FIT_PAGE, fit_page_stage
 from .generate_stages import (
     COMPARE_VIDEO,
     FRAMES,
@@ -29,6 +30,7 @@ from .library_output import logged_to
 from .lock import STATE_FOLDER, locked
 from .model import Model, find_model
 from .options import Fitting, Look, Painting, Running, Viewing
+from .overlay import OVERLAY_VIDEO, overlay_stage
 from .progress import Reporter, make_reporter
 from .retarget_stages import (
     CHARACTER_CAPTION,
@@ -130,6 +132,36 @@ def run_paint(folder: Path, look: Look, painting: Painting, running: Running) ->
     return (folder / SIGNER_VIDEO,)
 
 
+def run_anonymize(
+    clip: Path,
+    folder: Path,
+    fitting: Fitting,
+    look: Look,
+    painting: Painting,
+    running: Running,
+    viewing: Viewing | None = None,
+) -> tuple[Path, ...]:
+    """As `run`, with privacy as its aim (see `anonymize`): no clip is shown beside the signer, and
+    a signer who would resemble the source is chosen anew. Returns what may be shared."""
+    from .anonymize import looks_stage, privacy_notes, privacy_record, unlike_source
+
+    check_clip(clip)
+    check_look(look)
+    viewing = viewing or Viewing()
+    check_viewing(viewing)
+    model = find_model(look, painting)
+    video = is_video(clip)
+    with _road(folder, running) as road:
+        road.reporter.note(f"Model: {model.reason}.")
+        looks = road.do(looks_stage(clip)).facts["looks"] if video else {}
+        look, check = unlike_source(look, looks)
+        for note in privacy_notes(check, video):
+            road.reporter.note(note)
+        _retarget(road, clip, fitting, private=True)
+        caption = _dress_and_render(road, look, viewing)
+        return _generate(road, look, painting, model, caption, privacy_record(check, look))
+
+
 def run_retarget(
     clip: Path,
     folder: Path,
@@ -146,7 +178,9 @@ def run_retarget(
     with _road(folder, running) as road:
         _retarget(road, clip, fitting)
         _dress_and_render(road, look, viewing)
-    return (folder / MOTION, folder / PASSES / "passes.json")
+        road.do(fit_page_stage(folder, clip))
+    names = (MOTION, f"{PASSES}/passes.json", FIT_PAGE, OVERLAY_VIDEO)
+    return tuple(folder / name for name in names if (folder / name).is_file())
 
 
 def run_generate(
@@ -178,7 +212,7 @@ def check_clip(clip: Path) -> None:
     """Refuse a clip that cannot be read, before anything is made."""
     if not clip.exists():
         raise UserError(f"There is no file {clip}: check its name and folder.")
-    if _is_video(clip):
+    if is_video(clip):
         from ..video import probe
 
         probe(clip)
@@ -240,9 +274,11 @@ def _road(folder: Path, running: Running) -> Iterator[Road]:
             yield Road(folder, Ledger(folder), reporter, running.force)
 
 
-def _retarget(road: Road, clip: Path, fitting: Fitting) -> None:
+def _retarget(road: Road, clip: Path, fitting: Fitting, private: bool = False) -> None:
     _build_body(road.reporter)
-    source = {"clip": str(clip.resolve()), "sha256": sha256(clip)}
+    source: dict[str, Any] = {"clip": str(clip.resolve()), "sha256": sha256(clip)}
+    if private:  # so that no later command finds the clip from here
+        source = {"private": True}
     write_json(road.folder / STATE_FOLDER / _SOURCE, source)
     if is_motion_file(clip):
         _noted(road, read_motion_stage(clip, fitting))
@@ -250,6 +286,8 @@ def _retarget(road: Road, clip: Path, fitting: Fitting) -> None:
     else:
         _noted(road, keypoints_stage(clip, fitting))
         road.do(fit_stage(road.folder, fitting))
+    if fitting.overlay and not private:
+        road.do(overlay_stage(road.folder, clip if is_video(clip) else None))
 
 
 def _noted(road: Road, stage: Stage) -> None:
@@ -283,16 +321,22 @@ def _dress_and_render(road: Road, look: Look, viewing: Viewing) -> str:
 
 
 def _generate(
-    road: Road, look: Look, painting: Painting, model: Model, caption: str
+    road: Road,
+    look: Look,
+    painting: Painting,
+    model: Model,
+    caption: str,
+    privacy: dict[str, Any] | None = None,
 ) -> tuple[Path, ...]:
     from ..retarget.motion import Motion
+    from .anonymize import privacy_sentence
     from .record import signer_record
     from .report import write_report
 
     folder = road.folder
     fps = Motion.load(folder / MOTION).fps
     clip = source_clip(folder)
-    video = clip if clip is not None and _is_video(clip) else None
+    video = clip if clip is not None and is_video(clip) else None
     painted = road.do(paint_stage(folder, look, painting, model, caption))
     for note in painted.facts.get("notes", ()):
         road.reporter.note(note)
@@ -300,12 +344,17 @@ def _generate(
         road.do(steady_stage(folder))
     road.do(enhance_stage(folder, painting))
     road.do(video_stage(folder, fps))
-    if video is not None or (folder / KEYPOINTS).is_file():
+    if is_private(folder):
+        (folder / COMPARE_VIDEO).unlink(missing_ok=True)  # it shows the source
+    elif video is not None or (folder / KEYPOINTS).is_file():
         road.do(compare_stage(folder, video, fps))
     road.do(measure_stage(folder, look, clip, caption))
     record = signer_record(road.ledger, clip, look, model)
+    if privacy is not None:
+        record["disclosure"] += " " + privacy_sentence(privacy)
+        record["privacy"] = privacy
     write_json(folder / RECORD, record)
-    write_report(folder, record)
+    write_report(folder, record, video)
     names = (SIGNER_VIDEO, COMPARE_VIDEO, RECORD, REPORT)
     return tuple(folder / name for name in names if (folder / name).is_file())
 
@@ -316,10 +365,19 @@ def source_clip(folder: Path) -> Path | None:
     if not note.is_file():
         return None
     source = read_json(note)
+    if source.get("private"):
+        return None
     clip = Path(source["clip"])
     return clip if clip.exists() and sha256(clip) == source["sha256"] else None
 
 
-def _is_video(clip: Path) -> bool:
+def is_private(folder: Path) -> bool:
+    """Whether the motion in `folder` is there to be anonymised (`run_anonymize`)."""
+    note = folder / STATE_FOLDER / _SOURCE
+    return note.is_file() and bool(read_json(note).get("private"))
+
+
+def is_video(clip: Path) -> bool:
+    """Whether a source is pictures, and neither points nor motion."""
     other = clip.suffix.lower() in FILE_SUFFIXES or is_motion_file(clip)
     return clip.is_file() and not other
