@@ -144,9 +144,7 @@ def _character(path: Path) -> tuple[Any, tuple[Any, ...]]:
     best = max(armatures, key=lambda a: sum(len(m.data.vertices) for m in worn[a.name]))
     own = worn[best.name]
     if not any(mesh.data.polygons for mesh in own):
-        raise UserError(
-            f"{path} holds an armature without a mesh: export the body with it."
-        )
+        raise UserError(f"{path} holds an armature without a mesh: export the body with it.")
     above = best
     keep = {best.name, *(mesh.name for mesh in own)}
     while above.parent is not None:
