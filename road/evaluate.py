@@ -46,8 +46,8 @@ def evaluate_paths(asked: Asked) -> tuple[Path, ...]:
     from .lock import STATE_FOLDER
     from .score_table import print_scores
 
-    out = _out_folder(asked)
     _check(asked)
+    out = _out_folder(asked)
     recogniser = load_recogniser(asked.recogniser) if asked.recogniser else None
     log = None if asked.debug else out / STATE_FOLDER / "evaluate.txt"
     cases, evaluations = [], []
