@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import UserError
 from ..files import sha256, sweep, write_text
@@ -22,12 +23,12 @@ from .local_run import Answer, LocalEngine, Task, Then
 from .plan import Plan, Sample, make_plan, recipe_files
 from .progress import following
 from .provenance import Certificate, check_certificate
-from .recipe import Recipe, read_recipe, refuse
+from .recipe import Recipe, read_recipe
 from .setup import write_setup
 from .shards import Ledger, ShardWriter, take_stock
 from .signers import PlannedSigner, find_signers
 from .space import check_space, sample_bytes
-from .yaml_lines import Lines
+from .views import check_views
 
 _SPACE_EVERY = 50
 
@@ -101,7 +102,7 @@ def read_job(path: str | Path) -> Job:
     path = Path(path)
     recipe, lines = read_recipe(path)
     files = recipe_files(recipe, path)
-    _check_views(recipe, path, lines, files)
+    check_views(recipe, path, lines, files)
     clips = find_clips(recipe, path, lines)
     signers, images = find_signers(recipe, path, lines)
     hashes = {name: sha256(file) for name, file in sorted(files.items())}
@@ -183,19 +184,14 @@ def make_only(
     return alone
 
 
-def _opened(job: Job, out: Path) -> Any:
-    from contextlib import contextmanager
-
-    @contextmanager
-    def opened() -> Iterator[None]:
-        with locked(out):
-            sweep(out)
-            write_setup(out, job.plan.identity, job.recipe, job.files)
-            text = job.path.read_text(encoding="utf-8")
-            write_text(out / RECIPE, text)
-            yield
-
-    return opened()
+@contextmanager
+def _opened(job: Job, out: Path) -> Iterator[None]:
+    """Hold the folder for this run, cleared of what a killed one left half done."""
+    with locked(out):
+        sweep(out)
+        write_setup(out, job.plan.identity, job.recipe, job.files)
+        write_text(out / RECIPE, job.path.read_text(encoding="utf-8"))
+        yield
 
 
 def _prepare(job: Job, out: Path, engine: Engine, clips: set[str], quiet: bool) -> dict[str, str]:
@@ -302,46 +298,6 @@ def _check_space(job: Job, out: Path, todo: list[Sample]) -> None:
     shard = min(total, job.recipe.outputs.shard_mb * 2**20)
     if todo:
         check_space(out, total + shard)
-
-
-def _check_views(recipe: Recipe, path: Path, lines: Lines, files: dict[str, Path]) -> None:
-    """Refuse cameras, lights and backgrounds that no sample could use."""
-    from ..render.avatar.record import Signer
-    from ..render.pass_options import PassOptions, check_options
-
-    def named(name: str) -> str:
-        return str(files.get(name, name))
-
-    width, height = recipe.size
-    for index, camera in enumerate(recipe.cameras):
-        focal = None if camera.focal is None else min(camera.focal)
-        options = PassOptions(width, height, camera=named(camera.camera), focal=focal)
-        _checked(lambda o=options: check_options(o), path, lines, ("cameras", index))
-        if camera.focal is not None:
-            far = PassOptions(width, height, focal=max(camera.focal))
-            _checked(lambda o=far: check_options(o), path, lines, ("cameras", index, "focal"))
-    for index, light in enumerate(recipe.lights):
-        options = PassOptions(lights=light.light, hdri=light.hdri and named(light.hdri))
-        _checked(lambda o=options: check_options(o), path, lines, ("lights", index))
-    lit = all(light.hdri for light in recipe.lights)
-    for index, choice in enumerate(recipe.backgrounds):
-        way = ("backgrounds", index)
-        word = choice.background
-        if word == "alpha" or (word == "hdri" and not lit):
-            why = "videos have no alpha" if word == "alpha" else "every light must have an hdri"
-            raise refuse(path, lines, way, f"the background {word} cannot be used: {why}.")
-        if word.startswith("#"):
-            _checked(lambda w=word: Signer(background=w), path, lines, way)
-        elif word not in ("signer", "hdri"):
-            options = PassOptions(backdrop=named(word))
-            _checked(lambda o=options: check_options(o), path, lines, way)
-
-
-def _checked(action: Any, path: Path, lines: Lines, way: tuple[str | int, ...]) -> None:
-    try:
-        action()
-    except UserError as error:
-        raise refuse(path, lines, way, str(error)) from None
 
 
 def _check_options(options: RunOptions) -> None:

@@ -85,7 +85,7 @@ def test_a_signed_manifest_is_read_back(video, certificate, painted, kind):
     check_certificate(certificate)
     assert read_manifest(video) is None
     sign(video, "a sample", painted, certificate)
-    found = read_manifest(video)
+    found = read_manifest(video) or {}
     assert found["title"] == "a sample" and found["claim_generator_info"][0]["name"] == "DiffSign"
     (actions,) = (a for a in found["assertions"] if a["label"].startswith("c2pa.actions"))
     assert actions["data"]["actions"][0]["digitalSourceType"] == kind
@@ -98,7 +98,7 @@ def test_a_video_that_was_changed_is_not_valid(video, certificate):
     content = bytearray(video.read_bytes())
     content[-50] ^= 255
     video.write_bytes(content)
-    assert read_manifest(video)["validation_state"] == "Invalid"
+    assert (read_manifest(video) or {})["validation_state"] == "Invalid"
 
 
 def test_certificates_that_cannot_be_used(video, certificate, tmp_path):

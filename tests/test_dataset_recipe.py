@@ -176,7 +176,7 @@ def test_groups_are_never_torn_apart(marks, parts, seed):
     divided = divide(things, groups, parts, [seed])
     assert sorted(chain(*divided.values())) == sorted(things) and all(divided.values())
     where = {thing: split for split, found in divided.items() for thing in found}
-    by_mark = {}
+    by_mark: dict[int, str] = {}
     for thing, mark in zip(things, marks, strict=True):
         assert by_mark.setdefault(mark, where[thing]) == where[thing]
 

@@ -141,7 +141,7 @@ def test_the_same_dataset_whatever_the_number_of_workers(recipe, engine, tmp_pat
 
 def test_shards_are_bounded_and_hold_every_sample_once(recipe, engine, tmp_path):
     run(recipe, tmp_path / "out")
-    names = []
+    names: list[str] = []
     for shard in (tmp_path / "out").glob("*/*.tar"):
         with tarfile.open(shard) as archive:
             keys = [name.split(".")[0] for name in archive.getnames()]
