@@ -1,8 +1,8 @@
 """What a picture says of a signer's looks, measured through landmarks, masks and colours.
 
-Nothing here knows who a person is: only colours and shapes are measured. Gender, age and origin
-are not guessed from a face; hair length is not gender. A full beard alone speaks for an adult
-man. What the text does not state of these comes from the base record.
+Nothing here knows who a person is: only colours and shapes are measured. Apparent gender is a
+guess with a confidence (see `apparent`), age is read from grey hair alone, and origin is not
+guessed. What text and picture do not state comes from the base record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 
 from ...errors import UserError
 from .albedo import SEEN, albedo_of
-from .body_regions import body_regions, like_skin
+from .apparent import WOMEN_SHARE, apparent_gender, together
+from .body_regions import BodyRegions, body_regions, like_skin
 from .colour_names import HAIR, SKIN
 from .face_looks import (
     beard,
@@ -24,14 +25,17 @@ from .face_looks import (
     lip_colour,
     skin_lab,
 )
-from .face_regions import face_regions
+from .face_regions import FaceRegions, face_regions
+from .face_shape import face_shape
 from .garments import garments
-from .hair import hair_extent, hair_style
+from .hair import HairExtent, as_reaching, hair_extent, hair_lab, hair_style
+from .hair_shape import hair_shape
 from .image_file import load_appearance
 from .lab import hex_to_lab, lab_to_hex, srgb_to_lab
 from .measured import Measured
 from .person import Person, find_person, grown
-from .samples import dominant, trimmed_mean
+from .samples import dominant
+from .softmax import calibrated
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,19 +92,19 @@ def measure_person(person: Person) -> dict[str, Measured]:
             "eye_colour": eye_colour(face, lab),
         }
         measured |= {name: each for name, each in found.items() if each is not None}
+        measured |= beard(face, lab, skin)
         extent = hair_extent(face, body, lab)
+        styles, woman = _style_and_gender(person, face, body, lab, extent, measured)
+        measured["phenotype"] = apparent_gender(woman)
         if extent is not None:
-            style, confidence = hair_style(extent)
+            style, confidence = hair_style(extent, styles)
             measured["hair_style"] = Measured(style, confidence)
             if style != "bald" and body.hair.sum() >= 100:
-                colour = trimmed_mean(lab[body.hair], 0.15)
+                colour = hair_lab(lab[body.hair], style)
                 like = float(like_skin(colour, skin)) < 8 and colour[0] > 0.8 * skin[0]
                 sure = 0.3 if like or extent.area < 0.12 else 0.7
                 measured["hair_colour"] = Measured(lab_to_hex(colour), sure)
-        measured |= beard(face, lab, skin)
         measured |= glasses(person, face, skin)
-        if measured.get("beard") == Measured("full", 0.6):
-            measured["phenotype"] = Measured({"gender": 0.05}, 0.5)
     measured |= garments(person, body, lab, skin)
     ground = _background(person, lab)
     if ground is not None:
@@ -111,6 +115,23 @@ def measure_person(person: Person) -> dict[str, Measured]:
         name: Measured(albedo_of(name, each.value), each.confidence) if name in SEEN else each
         for name, each in measured.items()
     }
+
+
+def _style_and_gender(
+    person: Person,
+    face: FaceRegions,
+    body: BodyRegions,
+    lab: np.ndarray,
+    extent: HairExtent | None,
+    measured: dict[str, Measured],
+) -> tuple[dict[str, float], float]:
+    """Likely hairstyles, and how likely a woman is seen, from hair, face and beard together."""
+    woman = calibrated("gender").probabilities(face_shape(person, face))["woman"]
+    styles = dict.fromkeys(WOMEN_SHARE, 1 / len(WOMEN_SHARE))
+    if extent is not None:
+        shape = hair_shape(person, face, body, lab, extent)
+        styles = as_reaching(extent, calibrated("hair_style").probabilities(shape))
+    return together(styles, woman, measured["beard"].value if "beard" in measured else "none")
 
 
 def _tinted(measured: dict[str, Measured]) -> dict[str, Measured]:

@@ -97,9 +97,11 @@ def _bare_along(
 
 
 def _bareness(patch: np.ndarray, skin: np.ndarray, cloth: np.ndarray) -> bool:
+    """Whether a patch is rather skin than cloth; both may lie in shadow."""
     to_skin = float(like_skin(patch, skin))
     light = np.array([0.6, 1.0, 1.0])  # folds change lightness first
-    return to_skin < float(delta_e(patch * light, cloth * light))
+    to_cloth = min(float(delta_e(patch * light, cloth * light)), float(like_skin(patch, cloth)))
+    return to_skin < to_cloth
 
 
 def _opens(body: BodyRegions, lab: np.ndarray, cloth: np.ndarray, skin: np.ndarray) -> bool:

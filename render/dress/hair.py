@@ -9,6 +9,10 @@ import numpy as np
 from .body_regions import BodyRegions, face_frame, like_skin
 from .face_regions import FaceRegions
 from .person import grown
+from .samples import trimmed_mean
+
+CLOSE = ("short", "crop", "bun", "ponytail")
+"""Styles that lie close to the head."""
 
 
 @dataclass(frozen=True)
@@ -115,29 +119,37 @@ def _extent(values: np.ndarray) -> float:
     return float(np.ptp(values)) if len(values) else 0.0
 
 
-def hair_style(extent: HairExtent) -> tuple[str, float]:
-    """The style of the record nearest to an extent, and the confidence in it.
+def as_reaching(extent: HairExtent, likely: dict[str, float]) -> dict[str, float]:
+    """Likely styles after what a style cannot do: hair below the chin is none that is cut short,
+    and hair that hangs open shows beside the face.
 
-    Hair tied behind the head looks like short hair from the front; both give "short", with
-    little confidence, unless a knot or a tail shows.
+    The fitted model knows this of renders; photographs have other strands, but the same scissors.
     """
+    factors: dict[str, float] = {}
+    if extent.bare < 0.5 and sum(extent.below) > 0.04:
+        factors |= dict.fromkeys(("short", "crop", "bald"), 0.1)
+    if max(extent.beside) < 0.3:
+        factors |= dict.fromkeys(("long", "bob"), 0.3)
+    weighed = {style: share * factors.get(style, 1.0) for style, share in likely.items()}
+    total = sum(weighed.values())
+    return {style: share / total for style, share in weighed.items()}
+
+
+def hair_style(extent: HairExtent, likely: dict[str, float]) -> tuple[str, float]:
+    """The likeliest style, and the confidence in it: little where the picture cuts the head."""
     if extent.cut and sum(extent.below) < 0.06:
         return "short", 0.2
-    if extent.bare > 0.8 and extent.area < 0.3:
-        return "bald", 0.6
-    if extent.area < 0.05:
-        return "crop", 0.3
-    low, high = min(extent.beside), max(extent.beside)
-    below = sum(extent.below)
-    if extent.straight < 0.72 and extent.area > 0.85 and extent.width > 1.5:
-        round_head = extent.height > 0.48 and extent.lowest > -0.55
-        return ("afro", 0.6) if round_head else ("curly", 0.5)
-    if below > 0.06 and (high < 0.6 or low < 0.2):
-        return "ponytail", 0.6
-    if low > 0.5 and extent.lowest < -0.3:
-        return ("long", 0.6) if extent.lowest < -0.7 else ("bob", 0.6)
-    if extent.knot > 0.03:
-        return "bun", 0.5
-    if extent.height < 0.24 and extent.area < 0.13:
-        return "crop", 0.4
-    return "short", 0.4
+    style = max(likely, key=lambda name: likely[name])
+    return style, round(min(0.9, 0.3 + 0.6 * likely[style]), 2)
+
+
+def hair_lab(pixels: np.ndarray, style: str) -> np.ndarray:
+    """(3,) Lab of a style's (N, 3) pixels.
+
+    Hair that lies close to the head shines, and at its edge is half skin: of it the darker pixels
+    count, without the darkest. Of loose hair all do.
+    """
+    if style not in CLOSE:
+        return trimmed_mean(pixels, 0.15)
+    low, high = np.quantile(pixels[:, 0], [0.2, 0.5])
+    return pixels[(pixels[:, 0] >= low) & (pixels[:, 0] <= high)].mean(axis=0)

@@ -29,16 +29,26 @@ def signer_from(
     picture leaves gender in the middle where nothing speaks for it. Raises UserError for a bad
     picture.
     """
-    said = read_text(text or "")
-    seen = read_image(image) if image is not None else {}
+    return dressed({} if image is None else read_image(image), read_text(text or ""), seed, base)
+
+
+def dressed(
+    seen: dict[str, Any],
+    said: dict[str, Any],
+    seed: int,
+    base: Signer | None = None,
+    follow: bool = True,
+) -> Signer:
+    """The signer of fields that a picture shows and fields that words state; see `signer_from`.
+
+    follow: whether brows, beard and lips follow hair and skin.
+    """
     stated = {**seen, **said}
     phenotype = {**seen.get("phenotype", {}), **said.get("phenotype", {})}
-    if image is not None:
-        phenotype.setdefault("gender", 0.5)
     if phenotype:
         stated["phenotype"] = phenotype
     start = base if base is not None else _nearest(stated, seed)
-    return start.with_changes(**{**stated, **_followers(stated, said)})
+    return start.with_changes(**{**stated, **(_followers(stated, said) if follow else {})})
 
 
 def _nearest(stated: dict[str, Any], seed: int) -> Signer:
