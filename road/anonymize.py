@@ -102,13 +102,16 @@ def unlike_source(look: Look, looks: Mapping[str, str]) -> tuple[Look, dict[str,
     The seed given is kept where it does; else of the next ones the first that is unlike in skin,
     hair and clothes, or the least alike of them (words and pictures may leave no other choice).
     """
-    from ..render.dress.signer_from import signer_from
+    from ..render.dress.reading import load_stated, read_signer
 
+    stated = {} if look.dress is None else load_stated(look.dress)
+    tries = TRIES if look.portrait is None else 1  # a picture leaves the seed little to choose
     best: tuple[int, Look, tuple[str, ...]] | None = None
     first: tuple[str, ...] = ()
-    for step in range(TRIES):
+    for step in range(tries):
         tried = replace(look, seed=(look.seed + step) % 2**32)
-        shared = alike(signer_from(tried.portrait, tried.prompt, tried.seed), looks)
+        signer, _ = read_signer(tried.portrait, tried.prompt, tried.seed, stated)
+        shared = alike(signer, looks)
         if step == 0:
             first = shared
         if best is None or len(shared) < best[0]:

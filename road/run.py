@@ -345,7 +345,8 @@ def _generate(
     road.do(enhance_stage(folder, painting))
     road.do(video_stage(folder, fps))
     if is_private(folder):
-        (folder / COMPARE_VIDEO).unlink(missing_ok=True)  # it shows the source
+        for name in (COMPARE_VIDEO, OVERLAY_VIDEO, FIT_PAGE):  # of earlier runs: they show it
+            (folder / name).unlink(missing_ok=True)
     elif video is not None or (folder / KEYPOINTS).is_file():
         road.do(compare_stage(folder, video, fps))
     road.do(measure_stage(folder, look, clip, caption))
