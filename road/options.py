@@ -62,6 +62,18 @@ class Fitting:
             metavar="PATH",
         ),
     )
+    no_sign_priors: bool = field(
+        default=False,
+        metadata=_says("Fit without what is known of signs: equal handshapes, and held ones."),
+    )
+    sign_priors: Path | None = field(
+        default=None,
+        metadata=_says(
+            "A JSON file of spans in which handshapes are equal, held or free; it overrides what "
+            "is found in the keypoints.",
+            metavar="FILE",
+        ),
+    )
     overlay: bool = field(
         default=False,
         metadata=_says("Also write overlay.mp4, the fitted body over the source."),
@@ -74,6 +86,8 @@ class Fitting:
             raise UserError(f"--person is {self.person}: count people from 1, from the left.")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise UserError(f"--fps is {self.fps:g}: give frames per second, up to 1000.")
+        if self.no_sign_priors and self.sign_priors is not None:
+            raise UserError("--no-sign-priors and --sign-priors contradict each other: give one.")
         self.size()
 
     def size(self) -> tuple[int, int] | None:

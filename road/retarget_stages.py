@@ -36,8 +36,8 @@ _PERFORMING = (
 )
 KEYPOINT_SETTINGS = ("person", "fps", "image_size", "detector")
 """The fields of `Fitting` that the points depend on."""
-_READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path", "overlay")
-"""The fields of `Fitting` that a fit does not depend on."""
+_READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path", "overlay", "sign_priors")
+"""The fields of `Fitting` that a fit does not depend on, or only through a file of its inputs."""
 
 
 def keypoints_stage(clip: Path, fitting: Fitting) -> Stage:
@@ -78,6 +78,10 @@ def keypoints_stage(clip: Path, fitting: Fitting) -> Stage:
 
 def fit_stage(folder: Path, fitting: Fitting) -> Stage:
     """Fit one body and one camera to the points of the whole clip."""
+    if fitting.sign_priors is not None:
+        from ..retarget.fit.sign_file import read_spans
+
+        read_spans(fitting.sign_priors)  # what is wrong with it is said before anything is fitted
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..retarget.fit.options import FitOptions
@@ -85,14 +89,19 @@ def fit_stage(folder: Path, fitting: Fitting) -> Stage:
         from ..retarget.keypoints.pose_file import read_pose
 
         keypoints = read_pose(folder / KEYPOINTS)
-        motion = fit_clip(keypoints, FitOptions(fov=fitting.fov), progress)
+        options = FitOptions(
+            fov=fitting.fov,
+            sign_priors=not fitting.no_sign_priors,
+            sign_priors_file=fitting.sign_priors,
+        )
+        motion = fit_clip(keypoints, options, progress)
         motion.save(folder / MOTION)
         return {"body": motion.body, "frames": motion.frame_count}
 
     return Stage(
         "fit",
         action,
-        inputs=(folder / KEYPOINTS,),
+        inputs=(folder / KEYPOINTS, *((fitting.sign_priors,) if fitting.sign_priors else ())),
         settings={k: v for k, v in asdict(fitting).items() if k not in _READ_SETTINGS},
         code=("retarget/fit/**/*.py", "retarget/body/**/*.py", "retarget/motion.py"),
         files=(MOTION,),

@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -360,3 +361,36 @@ def test_bad_files_are_named_line_by_line(tmp_path, record, says):
 def test_no_file(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         read_spans(tmp_path / "absent.json")
+
+
+def test_the_road_passes_them_on(tmp_path, monkeypatch):
+    """--no-sign-priors and --sign-priors FILE reach the fit, and another file is another fit."""
+    from diffsign.retarget.fit import solve
+    from diffsign.retarget.keypoints import pose_file
+    from diffsign.road.options import Fitting
+    from diffsign.road.retarget_stages import fit_stage
+
+    asked = []
+
+    class Fitted(SimpleNamespace):
+        def save(self, path):
+            path.write_text("motion")
+
+    def fit_clip(keypoints, options, progress):
+        asked.append(options)
+        return Fitted(body="open", frame_count=1)
+
+    monkeypatch.setattr(solve, "fit_clip", fit_clip)
+    monkeypatch.setattr(pose_file, "read_pose", lambda path: None)
+    spans = tmp_path / "spans.json"
+    with pytest.raises(UserError, match="cannot be read"):
+        fit_stage(tmp_path, Fitting(sign_priors=spans))
+    spans.write_text('{"spans": []}')
+    for fitting in (Fitting(), Fitting(no_sign_priors=True), Fitting(sign_priors=spans)):
+        stage = fit_stage(tmp_path, fitting)
+        stage.action(tmp_path, lambda done, total: None)
+        assert (spans in stage.inputs) == (fitting.sign_priors is not None)
+    assert [options.sign_priors for options in asked] == [True, False, True]
+    assert [options.sign_priors_file for options in asked] == [None, None, spans]
+    with pytest.raises(UserError, match="contradict"):
+        Fitting(no_sign_priors=True, sign_priors=spans)

@@ -61,7 +61,7 @@ def acceleration(
     return torch.cat([cost[:1], inner, cost[:1]])
 
 
-QUICK_METRES = 0.005
+QUICK_METRES = 0.01
 """Acceleration per frame squared beyond which a joint's place is let go: it is meant."""
 
 QUICK_RADIANS = 0.5
