@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from ..errors import UserError
@@ -30,12 +31,19 @@ class Job:
     Attributes:
         title: for the user. stage: what it does now. done, total: of that stage, 0 where unknown.
         notes: what it wants the user to know. results: the lines it ended with.
+
+    log: the file where the program complains, if not on standard error.
     """
 
     def __init__(
-        self, title: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+        self,
+        title: str,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
         self.title = title
+        self._log = log
         self.stage = ""
         self.done = self.total = 0
         self.notes: list[str] = []
@@ -129,9 +137,15 @@ class Job:
             last = [line for line in self._said if line.startswith(_PREFIX)]
             self._error = last[-1].removeprefix(_PREFIX) if last else None
         if self._error is None:
-            tail = " ".join(self._said[-_TAIL:]) or "it said nothing"
+            tail = " ".join((self._logged() or self._said)[-_TAIL:]) or "it said nothing"
             self._error = f"it stopped with code {self._child.returncode}: {tail}"
         raise UserError(f"{self.title}: {self._error}")
+
+    def _logged(self) -> list[str]:
+        if self._log is None or not self._log.is_file():
+            return []
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line.strip() for line in lines if line.strip()]
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -158,7 +172,12 @@ def current() -> Job | None:
     return _current
 
 
-def start(title: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
+def start(
+    title: str,
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Job:
     """Start a job.
 
     Raises:
@@ -167,7 +186,7 @@ def start(title: str, command: Sequence[str], environment: Mapping[str, str] | N
     global _current
     if _current is not None:
         raise UserError(f"{_current.title} is still running: wait for it or cancel it.")
-    _current = Job(title, command, environment)
+    _current = Job(title, command, environment, log)
     return _current
 
 

@@ -64,6 +64,10 @@ class JobOperator:
     def finished(self, context: Any, job: jobs.Job) -> None:
         raise NotImplementedError
 
+    def log(self) -> Any:
+        """Where the program complains, if not on standard error."""
+        return None
+
     def ended(self) -> None:
         """Clean up after the job, however it ended."""
 
@@ -77,7 +81,8 @@ class JobOperator:
     def _start(self, context: Any) -> jobs.Job:
         say("")
         online = bool(getattr(bpy.app, "online_access", True))
-        self._job = jobs.start(self.title, self.command(context), environment.variables(online))
+        command = self.command(context)
+        self._job = jobs.start(self.title, command, environment.variables(online), self.log())
         return self._job
 
     def execute(self, context: Any) -> set[str]:

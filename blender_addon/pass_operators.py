@@ -10,6 +10,7 @@ import bpy
 
 from ..errors import UserError
 from ..files import write_json
+from ..render.blender_process import LOG_FILE
 from . import characters, environment, folders, jobs, settings
 from .operator import JobOperator
 
@@ -67,6 +68,9 @@ class DIFFSIGN_OT_render_passes(JobOperator, bpy.types.Operator):
         )
         trusted = bool(context.preferences.filepaths.use_scripts_auto_execute)
         return environment.blender_command(bpy.app.binary_path, _PACKAGE_ROOT, job, trusted)
+
+    def log(self) -> Path:
+        return Path(self._scratch.name) / LOG_FILE
 
     def finished(self, context: Any, job: jobs.Job) -> None:
         self.report({"INFO"}, f"The passes are in {passes_folder(context)}")

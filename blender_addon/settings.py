@@ -30,6 +30,8 @@ _FAMILIES = (
     *((f.name, f.name, f"Take the armature for one of the family {f.name}") for f in FAMILIES),
     (OWN_MAP, "Rig Map File", "A map of your own, saved as JSON"),
 )
+# Paths may begin with // for the .blend file's folder, which Blender 4.5 wants to be told.
+_BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 _ENGINE_NAMES = {"cycles": "Cycles", "eevee": "EEVEE", "workbench": "Workbench"}
 
 
@@ -50,17 +52,20 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
             name="Source",
             description="A video of a person signing, a .pose file, or a motion file",
             subtype="FILE_PATH",
+            options=_BESIDE,
         ),
         "folder": StringProperty(
             name="Folder",
             description="Where DiffSign puts what it makes; it needs to be writable",
             subtype="DIR_PATH",
             default="//diffsign",
+            options=_BESIDE,
         ),
         "motion": StringProperty(
             name="Motion",
             description="The motion that is retargeted; Fit fills it in",
             subtype="FILE_PATH",
+            options=_BESIDE,
             update=_motion_changed,
         ),
         "motion_summary": StringProperty(options={"HIDDEN"}),
@@ -78,6 +83,7 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
             name="Picture",
             description="A picture of what the signer shall look like",
             subtype="FILE_PATH",
+            options=_BESIDE,
         ),
         "avatar_seed": IntProperty(
             name="Seed",
@@ -94,7 +100,7 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
             name="Family", description="Which tool named the armature's bones", items=_FAMILIES
         ),
         "rig_map": StringProperty(
-            name="Rig Map", description="A rig map in JSON", subtype="FILE_PATH"
+            name="Rig Map", description="A rig map in JSON", subtype="FILE_PATH", options=_BESIDE
         ),
         # Retarget
         "keep_contacts": BoolProperty(
@@ -177,6 +183,7 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
             name="Appearance",
             description="A picture of what the signer shall look like",
             subtype="FILE_PATH",
+            options=_BESIDE,
         ),
         "prompt": StringProperty(
             name="Prompt", description="What the signer shall look like, in words"
@@ -207,6 +214,7 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
             description="Where the recipe goes: it renders a dataset with diffsign synthesize",
             subtype="FILE_PATH",
             default="//recipe.yaml",
+            options=_BESIDE,
         ),
     }  # fmt: skip
 

@@ -158,6 +158,15 @@ def render_picture(scene: Any, frame: int, scratch: Path, quality: Quality) -> n
     return np.ascontiguousarray(render(scene, frame, scratch)["Combined"][..., :3])
 
 
+def _has_denoiser(cycles: Any) -> bool:
+    """Whether this Blender was built with the denoiser: some distributions leave it out."""
+    try:
+        cycles.denoiser = "OPENIMAGEDENOISE"
+    except TypeError:
+        return False
+    return True
+
+
 def set_quality(scene: Any, quality: Quality) -> None:
     """Samples, denoising and filter of the pictures that follow."""
     cycles = scene.cycles
@@ -166,8 +175,8 @@ def set_quality(scene: Any, quality: Quality) -> None:
     cycles.glossy_bounces = quality.bounces
     cycles.pixel_filter_type = "BLACKMAN_HARRIS"
     cycles.filter_width = PICTURE_FILTER_PIXELS
-    cycles.use_denoising = quality.denoise
-    if quality.denoise:
+    cycles.use_denoising = quality.denoise and _has_denoiser(cycles)
+    if cycles.use_denoising:
         cycles.denoiser = "OPENIMAGEDENOISE"
         cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
         cycles.denoising_prefilter = "FAST"

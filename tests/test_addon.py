@@ -333,7 +333,10 @@ own.folder = "/proc/none"
 said["folder"] = sentence(bpy.ops.diffsign.render_passes)
 own.folder = "//diffsign"
 said["never saved"] = sentence(bpy.ops.diffsign.render_passes)
-own.folder = str(folder)
+own.folder, own.samples = str(folder), 1
+scene = bpy.context.scene
+scene.render.resolution_x = scene.render.resolution_y = scene.frame_end = 16
+scene.frame_end = 1
 said["blind"] = sentence(bpy.ops.diffsign.render_passes)
 own.source = str(folder / "none.mp4")
 said["no source"] = sentence(bpy.ops.diffsign.fit)

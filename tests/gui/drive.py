@@ -52,7 +52,7 @@ def sidebar():
     return next(region for region in viewport().regions if region.type == "UI")
 
 
-PLACES = {}
+PLACES: dict[str, tuple[float, float]] = {}
 ROW = 18
 
 
@@ -168,7 +168,7 @@ def script():
     yield from press_button("fit")
     from diffsign.blender_addon import jobs
 
-    yield from until(lambda: jobs.current() is not None and jobs.current().done > 3, 30)
+    yield from until(lambda: getattr(jobs.current(), "done", 0) > 3, 60)
     shoot("fit")
     yield from press_button("cancel")
     (HERE / "hold").unlink()
@@ -213,11 +213,19 @@ def box(part):
 
 
 def look_at(armature):
-    area = viewport()
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window(), area=area, region=region):
-        bpy.ops.view3d.view_axis(type="FRONT")
-        bpy.ops.view3d.view_selected()
+    """The upper body from the front, without Blender's own marks."""
+    from mathutils import Quaternion, Vector
+
+    meshes = [thing for thing in armature.children if thing.type == "MESH"]
+    corners = [mesh.matrix_world @ Vector(c) for mesh in meshes for c in mesh.bound_box]
+    top = max(corner.z for corner in corners)
+    space = viewport().spaces.active
+    space.overlay.show_overlays = False
+    view = space.region_3d
+    view.view_perspective = "ORTHO"
+    view.view_rotation = Quaternion((0.7071, 0.7071, 0, 0))
+    view.view_location = Vector((0, 0, top - 0.45))
+    view.view_distance = 1.6
 
 
 def passes():

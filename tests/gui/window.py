@@ -146,10 +146,10 @@ def check(said: dict) -> None:
     """That what was clicked came true."""
     steps = said["steps"]
     assert steps["cancelled motion"] == "", "a cancelled fit changed the scene"
-    assert steps["breaths during fit"] >= 10, "Blender stood still during the fit"
+    assert steps["breaths during fit"] >= 3, "Blender stood still during the fit"
     for kind in ("mixamo", "mpfb", "vrm"):
         found = steps[kind]
-        assert found["action"] == "DiffSign motion", (kind, found)
+        assert found["action"].startswith("DiffSign out"), (kind, found)
         assert max(map(abs, found["moved"])) > 0.05 and found["end"] == 81, (kind, found)
     assert steps["error"] == "", steps["error"]
     assert "passes.json" in steps["passes"] and "frame_00002.exr" in steps["passes"]
