@@ -8,11 +8,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from diffsign.errors import UserError
+from diffsign.render.avatar.record import Signer
 from diffsign.render.performance_file import export_performance
 from diffsign.retarget.motion import Motion
+from diffsign.road.perform_file import perform_file
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,15 @@ def test_a_glb_moves_bones_and_shape_keys(motion: Path, tmp_path: Path) -> None:
         name for mesh in content["meshes"] for name in mesh.get("extras", {}).get("targetNames", ())
     }
     assert {"jawOpen", "browInnerUp"} <= targets
+
+
+def test_another_signer_performs_a_file(motion: Path, tmp_path: Path) -> None:
+    Signer(phenotype={"age": 0.4, "height": 0.2}).save(tmp_path / "child.json")
+    out = perform_file(motion, tmp_path / "child.json", tmp_path / "child.npz")
+    before, after = Motion.load(motion), Motion.load(out)
+    span = [m.joints[0, 20] - m.joints[0, 18] for m in (before, after)]  # left forearm
+    assert np.linalg.norm(span[1]) < 0.9 * np.linalg.norm(span[0])
+    assert after.frame_count == before.frame_count and after.source["keep_contacts"]
 
 
 @pytest.mark.parametrize(
