@@ -39,6 +39,7 @@ def test_woman_in_a_black_tshirt(woman) -> None:
     assert distance(woman["hair_colour"].value, "#5d4430") < 12
     assert distance(woman["background"].value, "#008000") < 3
     assert woman["hair_style"].value == "ponytail"
+    assert woman["phenotype"].value["gender"] > 0.8
     assert woman["glasses"].value is False
     assert woman["beard"].value == "none"
     red, _, blue = (int(woman["eye_colour"].value[i : i + 2], 16) for i in (1, 3, 5))

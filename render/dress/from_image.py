@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import UserError
 from .albedo import SEEN, albedo_of
-from .apparent import WOMEN_SHARE, apparent_gender, together
+from .apparent import WOMEN_SHARE, apparent_age, apparent_gender, together
 from .body_regions import BodyRegions, body_regions, like_skin
 from .colour_names import HAIR, SKIN
 from .face_looks import (
@@ -111,10 +111,17 @@ def measure_person(person: Person) -> dict[str, Measured]:
         measured["background"] = ground
     if np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.98) < COLOURLESS:
         return _tinted(measured)
-    return {
-        name: Measured(albedo_of(name, each.value), each.confidence) if name in SEEN else each
+    measured |= {
+        name: Measured(albedo_of(name, each.value), each.confidence)
         for name, each in measured.items()
+        if name in SEEN
     }
+    if "phenotype" in measured and "hair_colour" in measured:
+        guess, hair = measured["phenotype"], measured["hair_colour"]
+        old = apparent_age(hair.value) if hair.confidence >= SURE_ENOUGH else None
+        if old is not None:
+            measured["phenotype"] = Measured(guess.value | {"age": old}, guess.confidence)
+    return measured
 
 
 def _style_and_gender(

@@ -57,7 +57,7 @@ def read_signer(
     start = _flat(asdict(dressed(values, {**said, **known}, seed, follow=False)))
     for name, value in _flat(asdict(signer)).items():
         sources[name] = _source(name, _flat(known), _flat(said), seen)
-        if sources[name].origin == "seed" and value != start[name]:
+        if sources[name].origin in ("seed", "picture") and value != start[name]:
             sources[name] = Source("follows")
     return signer, sources
 

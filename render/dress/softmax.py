@@ -28,7 +28,8 @@ class Softmax:
     def probabilities(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """How likely each label is; a number that is absent or not finite counts as the mean."""
         values = np.array([numbers.get(name, np.nan) for name in self.names])
-        scaled = (values - np.array(self.mean)) / np.array(self.scale)
+        # A number that never changed in the samples was rounded to no scale: it says nothing.
+        scaled = (values - np.array(self.mean)) / np.maximum(self.scale, 1e-4)
         scaled = np.nan_to_num(np.clip(scaled, -FARTHEST, FARTHEST), nan=0.0)
         scores = np.append(scaled, 1.0) @ np.array(self.weights)
         likely = np.exp(scores - scores.max())
