@@ -1,10 +1,11 @@
-"""Train a small handshape classifier on synthetic pictures; test it on signers it never saw.
+"""Train a small handshape classifier on a synthetic dataset; test it on signers it never saw.
 
 diffsign synthesize examples/handshapes.yaml -o out/handshapes
 python examples/train_handshapes.py out/handshapes
 
-A hand is cut out about its annotated points, so this is what comes after a hand detector. Left
-hands are mirrored. Minutes on two cores.
+It reads a hand's 21 points in the picture, as a pose model gives them. Because a synthetic hand is
+known in 3-D, every step of the training sees it from new sides, with a detector's noise; the test
+sees the annotated points of the held-out signers' pictures. A minute on two cores.
 """
 
 from __future__ import annotations
@@ -20,95 +21,89 @@ from torch import nn
 
 from diffsign.dataset.torch_dataset import SignDataset
 
-SIDE = 48
-RIGHT, LEFT = 3, 2
-"""Rows of the annotated boxes."""
+LEFT, RIGHT = slice(91, 112), slice(112, 133)
+TILT, NOISE, BATCH = 0.5, 0.03, 256
+"""Radians by which training hands are tilted; noise of their points in hand sizes."""
 
 
-def cut_hand(sample: dict[str, Any]) -> tuple[torch.Tensor, str] | None:
-    """The signing hand (3, SIDE, SIDE), 0..1, as a right hand; None where it is not in view."""
-    from PIL import Image
+def read_hand(sample: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, str] | None:
+    """The signing hand as a right hand: points in metres (21, 3), in the picture (21, 2), label.
 
-    record = sample["json"]
+    None where it is not in the picture.
+    """
+    record, arrays = sample["json"], sample["annotations"]
     mirrored = record["clip"]["mirrored"]
-    x0, y0, x1, y1 = sample["annotations"]["boxes"][0, LEFT if mirrored else RIGHT]
-    if min(x1 - x0, y1 - y0) < 8:
+    rows = LEFT if mirrored else RIGHT
+    flat, places = arrays["keypoints_2d"][0, rows], arrays["keypoints_3d"][0, rows]
+    if (flat[:, 2] == 0).any():
         return None
-    half = 0.65 * max(x1 - x0, y1 - y0)
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    image = Image.fromarray(sample["frames"][0])
-    box = (x - half, y - half, x + half, y + half)
-    image = image.transform((SIDE, SIDE), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
-    pixels = np.asarray(image)[:, ::-1] if mirrored else np.asarray(image)
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1) / 255, record["labels"]["handshape"]
+    flip = -1.0 if mirrored else 1.0
+    places, flat = places * [flip, 1, 1], flat[:, :2] * [flip, 1]
+    label = record["labels"]["handshape"]
+    return torch.from_numpy(places).float(), torch.from_numpy(flat).float(), label
 
 
-def load(folder: Path, split: str, names: list[str] | None) -> tuple[Any, Any, list[str]]:
-    """Pictures (N, 3, SIDE, SIDE), classes (N,), and the classes' names."""
-    dataset = SignDataset(
-        folder, split, decode=("json", "annotations", "frames"), transform=cut_hand
-    )
+def load(folder: Path, split: str, names: list[str] | None) -> tuple[Any, Any, Any, list[str]]:
+    """Points in metres (N, 21, 3), in the picture (N, 21, 2), classes (N,), and their names."""
+    dataset = SignDataset(folder, split, decode=("json", "annotations"), transform=read_hand)
     found = [entry for entry in dataset if entry is not None]
-    names = names or sorted({label for _, label in found})
-    classes = torch.tensor([names.index(label) for _, label in found])
-    return torch.stack([picture for picture, _ in found]), classes, names
+    names = names or sorted({label for _, _, label in found})
+    classes = torch.tensor([names.index(label) for _, _, label in found])
+    places, flat = (torch.stack([entry[k] for entry in found]) for k in (0, 1))
+    return places, flat, classes, names
 
 
-def network(classes: int) -> nn.Module:
-    layers: list[nn.Module] = []
-    for before, after in ((3, 24), (24, 48), (48, 96)):
-        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
-        layers += [nn.MaxPool2d(2)]
-    pooled = [nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Dropout(0.4), nn.Linear(96 * 9, classes)]
-    return nn.Sequential(*layers, *pooled)
+def normalised(flat: torch.Tensor) -> torch.Tensor:
+    """(N, 42) of points (N, 21, 2): about their middle, of unit size."""
+    away = flat - flat.mean(dim=1, keepdim=True)
+    return (away / away.norm(dim=2).mean(dim=1)[:, None, None]).flatten(1)
 
 
-def augmented(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures turned, moved, scaled and tinted a little, each its own way."""
-    count = len(pictures)
-    angle, scale = torch.randn(count) * 0.2, 1 + torch.randn(count) * 0.1
-    turn = (
-        torch.stack(
-            [torch.cos(angle), -torch.sin(angle), torch.sin(angle), torch.cos(angle)], 1
-        ).reshape(-1, 2, 2)
-        * scale[:, None, None]
-    )
-    steps = torch.cat([turn, torch.randn(count, 2, 1) * 0.08], 2)
-    grid = nn.functional.affine_grid(steps, list(pictures.shape), align_corners=False)
-    moved = nn.functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    light = 1 + torch.randn(count, 3, 1, 1) * 0.1
-    return moved * light + torch.randn(count, 3, 1, 1) * 0.05
+def seen_anew(places: torch.Tensor) -> torch.Tensor:
+    """Hands (N, 21, 3) from other sides, a little unlike themselves, in the picture (N, 21, 2)."""
+    count = len(places)
+    skew = torch.zeros(count, 3, 3)
+    x, y, z = (torch.randn(count, 3) * TILT).T
+    skew[:, 0, 1], skew[:, 0, 2], skew[:, 1, 2] = -z, y, -x
+    turn = torch.linalg.matrix_exp(skew - skew.transpose(1, 2))
+    centre = places.mean(dim=1, keepdim=True)
+    turned = (places - centre) @ turn.transpose(1, 2) + centre
+    flat = turned[..., :2] / turned[..., 2:]
+    size = (flat - flat.mean(dim=1, keepdim=True)).norm(dim=2).mean(dim=1)
+    return flat + torch.randn_like(flat) * NOISE * size[:, None, None]
 
 
-def train(folder: Path, epochs: int = 40, seed: int = 0) -> dict[str, float]:
+def train(folder: Path, steps: int = 1000, seed: int = 0) -> dict[str, float]:
     """Train, and test on the split `test`; accuracies, chance and seconds."""
     torch.manual_seed(seed)
-    pictures, classes, names = load(folder, "train", None)
-    tests, truths, _ = load(folder, "test", names)
-    model = network(len(names))
-    optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, 4e-3, epochs=epochs, steps_per_epoch=-(-len(pictures) // 32)
-    )
+    places, flat, classes, names = load(folder, "train", None)
+    _, tests, truths, _ = load(folder, "test", names)
+    model = nn.Sequential(
+        nn.Linear(42, 192), nn.ReLU(), nn.Dropout(0.2),
+        nn.Linear(192, 192), nn.ReLU(), nn.Dropout(0.2), nn.Linear(192, len(names)),
+    )  # fmt: skip
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
     start = time.perf_counter()
-    for _ in range(epochs):
-        model.train()
-        for rows in torch.randperm(len(pictures)).split(32):
-            loss = nn.functional.cross_entropy(model(augmented(pictures[rows])), classes[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+    for _ in range(steps):
+        rows = torch.randint(len(places), (BATCH,))
+        loss = nn.functional.cross_entropy(
+            model(normalised(seen_anew(places[rows]))), classes[rows], label_smoothing=0.05
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
     model.eval()
     with torch.no_grad():
         right = {
-            name: float((model(x).argmax(1) == y).float().mean())
-            for name, x, y in (("train", pictures, classes), ("test", tests, truths))
+            name: float((model(normalised(x)).argmax(1) == y).float().mean())
+            for name, x, y in (("train", flat, classes), ("test", tests, truths))
         }
     return right | {
-        "chance": float(torch.bincount(truths).max() / len(truths)),
-        "train_samples": len(pictures),
-        "test_samples": len(tests),
+        "chance": float(np.bincount(truths).max() / len(truths)),
+        "train samples": len(places),
+        "test samples": len(tests),
         "seconds": time.perf_counter() - start,
     }
 
@@ -116,9 +111,9 @@ def train(folder: Path, epochs: int = 40, seed: int = 0) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=1000)
     arguments = parser.parse_args()
-    for name, value in train(arguments.dataset, arguments.epochs).items():
+    for name, value in train(arguments.dataset, arguments.steps).items():
         print(f"{name:<14} {value:.3f}")
 
 
