@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffsign.errors import UserError
@@ -72,6 +72,7 @@ def test_every_look_says_where_it_comes_from(woman, tmp_path: Path) -> None:
     assert Signer.from_dict(load_stated(tmp_path / "reading.json")) == signer
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 50), st.sampled_from(["", "a man in red", "an old woman, no glasses"]))
 def test_a_whole_record_holds_whatever_else_is_said(seed: int, text: str) -> None:
     record = random_signer(seed)
