@@ -160,13 +160,13 @@ def save_pictures(folder: Path, said: dict, out: Path) -> None:
     """The guide's screenshots: the panel beside a character, the running fit, each character."""
     from PIL import Image
 
-    left, top, right, bottom = said["viewport"]
+    left, top, right, _ = said["viewport"]
     panel = said["sidebar"][0]
     crops = {
-        "addon": ("mixamo", (left, top, right, bottom), 900),
+        "addon": ("mixamo", (left + 60, top + 54, right, top + 946), 900),
         "addon-fit": ("fit", (panel, top, right, top + 330), 280),
         **{
-            f"addon-{kind}": (kind, (left + 40, top + 160, panel, bottom - 160), 360)
+            f"addon-{kind}": (kind, (left + 180, top + 393, left + 640, top + 833), 300)
             for kind in ("mixamo", "mpfb", "vrm")
         },
     }
