@@ -471,3 +471,9 @@ def test_measures_read_what_was_drawn_and_nothing_else():
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     for measure in (mouth_opening, lambda p: brow_height(p, "right")):
         assert measure(wide @ turn.T * 1.7 + 40) == pytest.approx(measure(wide))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_clip_shorter_than_the_window_is_calmed_too(count):
+    shifts = np.ones((count, 4, 2))
+    assert np.allclose(steady(shifts, np.full(count, 1.0), 3), 1)

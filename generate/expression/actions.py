@@ -88,9 +88,10 @@ def heads_of(
     for _ in range(_ROUNDS):
         view = heads.view(detected[found], found)
         force, metric = pulls(heads.model, view, actions[found])
-        offset = np.linalg.solve(metric.mean(0) + 1e-6 * np.eye(3), force.mean(0).T).T
-        offset[:, 2] = 0  # one clip's head turns too little to tell depth from pixels alone
-        heads = replace(heads, model=heads.model.with_rest(heads.model.rest + offset))
+        rest = heads.model.rest.copy()
+        # Across the face alone: one clip's head turns too little to tell depth from pixels.
+        rest[:, :2] += np.linalg.solve(metric.mean(0)[:2, :2], force.mean(0)[:, :2].T).T
+        heads = replace(heads, model=heads.model.with_rest(rest))
     force, _ = pulls(heads.model, heads.view(detected[found], found), actions[found])
     return replace(heads, price=price_of(force))
 

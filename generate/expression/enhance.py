@@ -8,7 +8,7 @@ the source's face reads the result, and what is missing drives the next try.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -24,7 +24,7 @@ from .actions import Heads, heads_of
 from .crop import Box
 from .detector import Detector, detectors
 from .faces import Faces, Passes, face_task, find_faces
-from .loop import Make, Tried, close_the_loop, driven, unreached
+from .loop import Make, Tried, close_the_loop, unreached
 from .measure import points_in_box, residual
 from .report import (
     FrameReport,
@@ -35,7 +35,7 @@ from .report import (
     task_key,
     write_frame,
 )
-from .warp import FaceTask, brought_to_target
+from .warp import FaceTask, brought_to_target, pushed
 
 Progress = Callable[[int, int], None]
 
@@ -164,6 +164,7 @@ class _Chunk:
         self.tasks: list[FaceTask] = []
         self.windows: list[tuple[slice, slice]] = []
         self.taken: list[Path] = []
+        self.open_loop: dict[int, tuple[tuple[float, float], np.ndarray]] = {}
         for path in paths:
             index = int(path.stem)
             if faces.reason_to_skip(index):
@@ -212,10 +213,23 @@ class _Chunk:
         painted = self.faces.painted[numbers]
         first = heads.actions(painted, numbers)
 
-        def look(places: np.ndarray, tasks: Sequence[FaceTask]) -> Iterator[np.ndarray | None]:
-            return self.pool.map(lambda n, task: self._look(n, make(task)), places, tasks)
+        def look(
+            places: np.ndarray, drives: np.ndarray, lids: np.ndarray
+        ) -> Iterator[np.ndarray | None]:
+            def one(n: int, drive: np.ndarray, shut: np.ndarray) -> np.ndarray | None:
+                return self._look(n, self._made(n, make, drive, shut))
+
+            return self.pool.map(one, places, drives, lids)
 
         return first, close_the_loop(self.tasks, numbers, wanted[numbers], heads, look)
+
+    def _made(self, n: int, make: Make, drive: np.ndarray, lids: np.ndarray) -> np.ndarray:
+        """The crop of a task, driven on; the open loop's is made once for a state of the lids."""
+        task, state = self.tasks[n], (float(lids[0]), float(lids[1]))
+        known = self.open_loop.get(n)
+        if known is None or known[0] != state:
+            known = self.open_loop[n] = (state, make(replace(task, lids=state)))
+        return pushed(known[1], task, drive)
 
     def _look(self, n: int, crop: np.ndarray) -> np.ndarray | None:
         """The points in a task's crop, in pixels of the whole picture."""
@@ -246,9 +260,10 @@ class _Chunk:
     ) -> FrameReport:
         task, path = self.tasks[n], self.taken[n]
         index = int(path.stem)
-        if tried is not None:
-            task = driven(task, tried.drive[n], tried.lids[n])
-        crop, target = make(task), self.faces.target[index]
+        still = np.zeros((478, 2)), np.zeros(2)
+        drive, lids = still if tried is None else (tried.drive[n], tried.lids[n])
+        crop = self._made(n, make, drive, lids)
+        target = self.faces.target[index]
         after = self._look(n, crop)
         errors, far = None, None
         if heads is not None and first is not None and after is not None:

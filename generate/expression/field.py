@@ -30,7 +30,7 @@ def steady(shifts: np.ndarray, tolerance: np.ndarray, reach: int = 2) -> np.ndar
     total = np.nan_to_num(shifts)
     weight = np.ones(shifts.shape[:2])
     count = len(shifts)
-    for step in range(1, reach + 1):
+    for step in range(1, min(reach, count - 1) + 1):
         for offset in (-step, step):
             other = np.full_like(shifts, np.nan)
             first, last = max(0, -offset), count - max(0, offset)

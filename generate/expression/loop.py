@@ -3,9 +3,9 @@
 The open loop brings the detected points of the painting to those of the render. But a detector
 reads another face, in other light, behind glasses, otherwise than the source's: the actions that it
 reads are not yet the source's. What they lack is turned into pixels by the detector's measured
-response, added to the target (over- or under-driving it), and the frame is warped anew, a few
-times. Where a warp cannot shut a lid, the render's own lids are laid on. The best of the tries is
-kept for each frame.
+response, the face is moved on by it (eyes and mouth with it), and read again, a few times. Where a
+warp cannot shut a lid, the render's own lids are laid on. The best of the tries is kept for each
+frame.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from .face_points import FEATURES, face_scale
 from .field import bounded, steady
 from .warp import FaceTask
 
-ROUNDS = 4
-GAIN = 0.85
-MOST = 0.3  # of the eye distance: how far the loop may drive a point beyond the render's
+ROUNDS = 3
+GAIN = 0.9
+MOST = 0.1  # of the eye distance: how far the loop may drive a point beyond the render's
 ENOUGH = 0.008  # of the eye distance: below it the detector's jitter rules
-JITTER = 0.012  # of what is missing, in eye distances, from one frame to the next
+JITTER = 0.04  # of what is driven, in eye distances: the solver wavers more than the points
+REACH = 3  # frames each way that calm what is driven
 UNREACHED = 0.2  # an action that stays farther from the source's is reported
 _LIDS = ("eyeBlinkRight", "eyeBlinkLeft")
 _SHUT = 0.5  # of a blink
@@ -33,18 +34,19 @@ _FEATURES = list(FEATURES)
 Make = Callable[[FaceTask], np.ndarray]
 """Brings a task's crop to its target: (H,W,3) uint8."""
 
-Look = Callable[[np.ndarray, Sequence[FaceTask]], Iterable[np.ndarray | None]]
-"""Makes the faces of tasks (their places in the sequence, and they) and finds their points: (478,2)
-pixels of the whole picture each, or None."""
+Look = Callable[[np.ndarray, np.ndarray, np.ndarray], Iterable[np.ndarray | None]]
+"""Makes faces (places in the sequence (K,), drives (K,478,2) and lids (K,2) as of `Tried`) and
+finds their points: (478,2) pixels of the whole picture each, or None."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tried:
     """The frames as they stand after some rounds.
 
-    drive: (F,478,2) pixels added to the targets. lids: (F,2) least share of the render's right and
-    left lids. actions: (F,52) what the face says; lack: (F,478,2) pixels that its points still
-    lack; missing: (F,) their mean length over brows, lids and lips. NaN where no face was found.
+    drive: (F,478,2) pixels that face points are moved beyond the open loop. lids: (F,2) least share
+    of the render's right and left lids. actions: (F,52) what the face says; lack: (F,478,2) pixels
+    that its points still lack; missing: (F,) their mean length over brows, lids and lips. NaN where
+    no face was found.
     """
 
     drive: np.ndarray
@@ -52,18 +54,6 @@ class Tried:
     actions: np.ndarray
     lack: np.ndarray
     missing: np.ndarray
-
-
-def driven(task: FaceTask, drive: np.ndarray, lids: np.ndarray) -> FaceTask:
-    """The task with its target moved by `drive` (478,2) pixels and the render's lids laid on."""
-    if not task.found:
-        return replace(task, lids=(float(lids[0]), float(lids[1])))
-    return replace(
-        task,
-        target=task.target + drive,
-        shift=task.shift + drive,
-        lids=(float(lids[0]), float(lids[1])),
-    )
 
 
 def close_the_loop(
@@ -89,15 +79,13 @@ def close_the_loop(
     active = np.ones(count, bool)
     points = np.full((count, 478, 2), np.nan)
     for round_ in range(rounds + 1):
-        tried = [driven(tasks[n], trial[n], lids[n]) for n in np.flatnonzero(active)]
-        for n, found in zip(
-            np.flatnonzero(active), look(np.flatnonzero(active), tried), strict=True
-        ):
+        places = np.flatnonzero(active)
+        for n, found in zip(places, look(places, trial[places], lids[places]), strict=True):
             points[n] = np.nan if found is None else found
         best = _better(best, _read(points, trial, lids, frames, wanted, heads))
         if round_ == rounds:
             break
-        push = np.nan_to_num(steady(best.lack, JITTER * scale))
+        push = np.nan_to_num(steady(best.lack, JITTER * scale, REACH))
         trial = bounded(best.drive + GAIN * push, (MOST * scale)[:, None, None])
         lids = _lids(best, wanted, heads)
         active = (best.missing > ENOUGH * scale) | (lids != best.lids).any(1)
@@ -105,7 +93,7 @@ def close_the_loop(
         if not active.any():
             break
     assert best is not None
-    return replace(best, drive=steady(best.drive, JITTER * scale))
+    return replace(best, drive=steady(best.drive, JITTER * scale, REACH))
 
 
 def unreached(actions: np.ndarray, wanted: np.ndarray, names: Sequence[str]) -> dict[str, float]:

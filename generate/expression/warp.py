@@ -79,6 +79,20 @@ def brought_to_target(task: FaceTask) -> np.ndarray:
     return put_on(picture, task.painted, task.part, scale)
 
 
+def pushed(picture: np.ndarray, task: FaceTask, drive: np.ndarray) -> np.ndarray:
+    """A crop that was brought to its target, its face points moved by `drive` (478,2) pixels more.
+
+    Eyes, lips and what is between them move together; hands and glasses stay as they are.
+    """
+    if not drive.any():
+        return picture
+    scale = float(face_scale(task.projected))
+    taboo = in_front(task.part, PART_INDEX, margin=max(2.0, 0.04 * scale))
+    field = _dense(task, task.projected + drive, drive, scale, taboo)
+    moved_on = moved(taken_off(picture, task.part, scale), field)
+    return put_on(moved_on, task.painted, task.part, scale)
+
+
 def _lay_on(
     picture: np.ndarray,
     ring: Sequence[int],
@@ -144,12 +158,19 @@ def visible_share(visible: np.ndarray) -> float:
 
 
 def _field(task: FaceTask, scale: float, taboo: np.ndarray) -> np.ndarray:
+    shift = bounded(denoised(task.shift, JITTER * scale), MAX_SHIFT * scale)
+    return _dense(task, task.target, shift, scale, taboo)
+
+
+def _dense(
+    task: FaceTask, points: np.ndarray, shift: np.ndarray, scale: float, taboo: np.ndarray
+) -> np.ndarray:
+    """The field (H,W,2) that brings face points (478,2) to where they are by `shift` (478,2)."""
     height, width = task.part.shape
     controls = np.array([i for i in dict.fromkeys(CONTROLS) if task.visible[i]])
-    targets = task.target[controls]
+    targets = points[controls]
     inside = ((targets > 0) & (targets < (width, height))).all(-1)
-    shifts = bounded(denoised(task.shift[controls], JITTER * scale), MAX_SHIFT * scale)
-    field = dense_field(targets[inside], shifts[inside], (height, width))
+    field = dense_field(targets[inside], shift[controls][inside], (height, width))
     field = stiffened(field, task.part == PART_INDEX["hair"], 0.1 * scale)
     return held_back(field, taboo)
 
