@@ -159,9 +159,9 @@ def paint_their_way(
             guidance_scale=THEIR_GUIDANCE,
             controlnet_conditioning_scale=[1.0] * len(generator.kinds),
             generator=torch.Generator().manual_seed(42),
-            output_type="np",
+            output_type="latent",
         )
-        painted.append(result.images[0])
+        painted.append(ours.decode_latents(result.images)[0].permute(1, 2, 0).cpu().numpy())
     return painted
 
 

@@ -74,6 +74,9 @@ def _in_pefts_names(weights: Mapping[str, Any]) -> dict[str, Any]:
             named |= {start + key: value for key, value in own.items()}
         elif own:
             named |= {start + key: value for key, value in convert(own).items()}
+    sides = ((".lora.down.", ".lora_A."), (".lora.up.", ".lora_B."))
+    for theirs, ours in sides:  # a file may name attention in one way and the rest in another
+        named = {key.replace(theirs, ours): value for key, value in named.items()}
     return named
 
 

@@ -6,7 +6,6 @@ Importing this module loads torch.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,7 +29,7 @@ LAYERS = (
 _NAME = "default"
 
 
-def add_lora(generator: Generator, rank: int) -> list[torch.nn.Parameter]:
+def add_lora(generator: Generator, rank: int, seed: int = 0) -> list[torch.nn.Parameter]:
     """Put LoRA layers, which do nothing yet, into the UNet; its other weights stand still.
 
     Returns:
@@ -44,7 +43,8 @@ def add_lora(generator: Generator, rank: int) -> list[torch.nn.Parameter]:
     config = LoraConfig(
         r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(LAYERS)
     )
-    with quiet_libraries():
+    with quiet_libraries(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
         pipeline.unet.add_adapter(config, adapter_name=_NAME)
     trained = [p for p in pipeline.unet.parameters() if p.requires_grad]
     for parameter in trained:
@@ -67,7 +67,7 @@ def save_lora(generator: Generator, path: Path) -> None:
     with atomic_path(path) as partial:
         generator.pipeline.save_lora_weights(
             str(partial.parent),
-            unet_lora_layers=_state(generator),
+            unet_lora_layers=lora_state(generator),
             weight_name=partial.name,
         )
 
@@ -115,9 +115,3 @@ def predict(
         mid_block_additional_residual=mid * share,
         return_dict=False,
     )[0]
-
-
-def _state(generator: Generator) -> dict[str, Any]:
-    from diffusers.utils import convert_state_dict_to_diffusers
-
-    return dict(convert_state_dict_to_diffusers(lora_state(generator)))

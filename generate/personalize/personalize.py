@@ -170,7 +170,7 @@ def _trainer(
     prior = _prior(generator, pictures, options, out)
     course = _course(generator, pictures, prior, options)
     assert options.rank is not None and options.rate is not None and options.crop is not None
-    parameters = add_lora(generator, options.rank)
+    parameters = add_lora(generator, options.rank, options.seed)
     return Trainer(
         generator,
         parameters,
