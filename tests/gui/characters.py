@@ -60,7 +60,7 @@ if out.endswith(".fbx"):
     bpy.ops.export_scene.fbx(filepath=out, add_leaf_bones=True, bake_anim=False)
 else:
     bpy.ops.export_scene.gltf(
-        filepath=out, export_animations=False, export_morph_normal=False, export_normals=False
+        filepath=out, export_animations=False, export_morph_normal=False
     )
 os._exit(0)
 """

@@ -169,6 +169,7 @@ def script():
     from diffsign.blender_addon import jobs
 
     yield from until(lambda: getattr(jobs.current(), "done", 0) > 3, 60)
+    yield 1.0
     shoot("fit")
     yield from press_button("cancel")
     (HERE / "hold").unlink()

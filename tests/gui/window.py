@@ -163,7 +163,7 @@ def save_pictures(folder: Path, said: dict, out: Path) -> None:
     left, top, right, _ = said["viewport"]
     panel = said["sidebar"][0]
     crops = {
-        "addon": ("mixamo", (left + 60, top + 54, right, top + 946), 900),
+        "addon": ("mixamo", (left + 60, top + 54, right, top + 740), 900),
         "addon-fit": ("fit", (panel, top, right, top + 330), 280),
         **{
             f"addon-{kind}": (kind, (left + 180, top + 393, left + 640, top + 833), 300)
