@@ -16,7 +16,7 @@ from . import costs
 from .banded import BlockBanded
 from .jacobian import Layout, motions_of, rows
 from .limits import over_limits
-from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, robust_scale, steadiness
+from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, quick_metres, robust_scale, steadiness
 from .points import BODY, BOTH_HANDS, FACE
 from .prior_curvature import PRIOR_CURVATURES
 from .state import State
@@ -191,7 +191,7 @@ def _smooth(system: System, weight: float) -> None:
         return
     places = system.positions[:, SMOOTHED]
     second = places[2:] - 2 * places[1:-1] + places[:-2]
-    robust = (1 + (second**2).sum(-1) / costs.QUICK_METRES**2) ** -2.0
+    robust = (1 + (second**2).sum(-1) / quick_metres(system.problem) ** 2) ** -2.0
     identity = np.broadcast_to(np.eye(3, dtype=np.float32), (*places.shape[:2], 3, 3))
     own = rows(system.layout, system.motions, places, np.array(SMOOTHED), identity)
     weights = np.repeat(2 * weight * robust, 3, axis=1)

@@ -149,7 +149,12 @@ def shape(problem: Problem, state: State) -> torch.Tensor:
 
 def smooth(problem: Problem, state: State) -> torch.Tensor:
     """Acceleration of the body's joints in space."""
-    return costs.acceleration(state.positions[:, SMOOTHED], costs.QUICK_METRES)
+    return costs.acceleration(state.positions[:, SMOOTHED], quick_metres(problem))
+
+
+def quick_metres(problem: Problem) -> float:
+    """Where :func:`smooth` lets go: late while places are rough, or it would keep their errors."""
+    return costs.QUICK_METRES * min(problem.tolerance, 5.0)
 
 
 def turn(problem: Problem, state: State) -> torch.Tensor:

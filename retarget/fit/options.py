@@ -63,7 +63,7 @@ STAGES: tuple[Stage, ...] = (
     _stage(
         8, 10.0, fingers=False,
         body=1.0, hands=0.2, face=0.6, depth=30.0, hand_depth=2.0, limits=4.0, rest=0.15,
-        upright=10.0, shape=0.8, smooth=30.0, turn=4.0,
+        upright=10.0, shape=0.8, smooth=60.0, turn=4.0,
     ),
     # Everything together.
     _stage(
