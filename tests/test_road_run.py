@@ -77,9 +77,12 @@ def ran(monkeypatch):
         calls.append("fit")
         return FakeMotion()
 
-    def signer_from(image, text, seed, base=None):
+    def read_signer(image, text, seed, stated=None):
         calls.append("dress")
-        return Signer(hair_colour=f"#{seed:06x}")
+        return Signer(hair_colour=f"#{seed:06x}"), {}
+
+    def save_reading(path, signer, sources):
+        path.write_text("{}")
 
     def build_avatar(signer, body, betas=None):
         calls.append("avatar")
@@ -102,7 +105,16 @@ def ran(monkeypatch):
         save_pictures(Path(out_dir), 205)
         return {"change": 0.0}
 
-    def enhance(passes, frames_dir, out_dir, *, mode="warp", performance=None, checkpoint=None, progress=None):
+    def enhance(
+        passes,
+        frames_dir,
+        out_dir,
+        *,
+        mode="warp",
+        performance=None,
+        checkpoint=None,
+        progress=None,
+    ):
         calls.append("enhance")
         save_pictures(Path(out_dir), 210)
         return []
@@ -143,7 +155,9 @@ def ran(monkeypatch):
     fake("retarget.body.load", load_body=lambda name: None, open_body_path=lambda: Path(__file__))
     fake("retarget.body.identity", betas_for=lambda body, phenotype, betas: betas)
     fake("retarget.rig.perform", perform=lambda motion, body, betas, *how: motion)
-    fake("render.dress.signer_from", signer_from=signer_from)
+    fake(
+        "render.dress.reading", read_signer=read_signer, save_reading=save_reading, load_stated=dict
+    )
     fake("render.dress.caption", describe=lambda signer: f"a signer with {signer.hair_style} hair")
     fake("render.avatar.build", build_avatar=build_avatar)
     fake(
