@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="Samples before this number are left.")
     parser.add_argument("--wrong", action="store_true", help="Name what was read wrongly.")
     options = parser.parse_args()
-    results = []
+    results: list[dict[str, float]] = []
     for path, truth in samples(options.samples):
         if int(path.name[:6]) < options.first:
             continue
