@@ -190,8 +190,14 @@ def paint(folder: Path, **values: Any) -> None:
     """From DIR/passes of any scene (the Blender add-on renders them) to DIR/signer.mp4."""
     from .road.run import run_paint
 
-    records = (from_cli(record, values) for record in (Look, Painting, Running))
-    _result(*run_paint(folder, *records))
+    _result(
+        *run_paint(
+            folder,
+            from_cli(Look, values),
+            from_cli(Painting, values),
+            from_cli(Running, values),
+        )
+    )
 
 
 @main.command(cls=_Command, name="avatar")

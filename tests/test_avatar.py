@@ -347,6 +347,7 @@ def test_avatar_file_round_trip(avatars, tmp_path):
     for first, second in zip(avatar.pieces, again.pieces, strict=True):
         np.testing.assert_array_equal(first.faces, second.faces)
         np.testing.assert_array_equal(first.face_material, second.face_material)
+        assert first.uv is not None and second.uv is not None
         np.testing.assert_array_equal(first.uv, second.uv)
         assert (first.name, first.two_sided) == (second.name, second.two_sided)
     assert (tmp_path / "avatar.npz").stat().st_size < 6e6

@@ -151,9 +151,9 @@ def performed(folder):
 
 
 def render(folder, name, out, **options):
-    options = PassOptions(**({"samples": 1, "denoise": False, "count": 2} | options))
+    chosen = PassOptions(**({"samples": 1, "denoise": False, "count": 2} | options))
     performance, avatar = folder / "performance.npz", folder / "avatar.npz"
-    render_character(folder / name, performance, avatar, out, options)
+    render_character(folder / name, performance, avatar, out, chosen)
     return read_pass_set(out)
 
 

@@ -180,7 +180,7 @@ def test_options_reach_their_records(monkeypatch, clip, tmp_path, appearance):
         clip,
         tmp_path,
         Fitting(fov=40),
-        Look((appearance,), "human", "#aabbcc", 9),
+        Look((appearance,), prompt="human", background="#aabbcc", seed=9),
         Painting(model="mini", strength=0.3, enhance="off"),
         Running(quiet=True, force=True),
         Viewing(camera="side", orbit="10,-5", resolution="640x360"),

@@ -211,12 +211,12 @@ def test_clips_of_other_rates_and_lengths_are_aligned_and_it_is_said_how():
 
 def test_nothing_found_is_a_reason_and_never_a_zero():
     clip, nobody = signing(), Keypoints(25, 512, 512, **missing(FRAMES))
-    for pair in ((clip, nobody), (nobody, clip)):
+    for first, second in ((clip, nobody), (nobody, clip)):
         with pytest.raises(Unavailable, match="no hand"):
-            pose_distance(*pair)
+            pose_distance(first, second)
         with pytest.raises(Unavailable, match="shoulders"):
-            hand_pck(*pair, align(clip, clip))
-        assert handshape.handshape(*pair, align(clip, clip))["agreement"] is None
+            hand_pck(first, second, align(clip, clip))
+        assert handshape.handshape(first, second, align(clip, clip))["agreement"] is None
     assert set(face_correlation(clip, nobody, np.arange(FRAMES)).values()) == {None}
     with pytest.raises(Unavailable, match="shoulders"):
         align(clip, Keypoints(25, 512, 512, **missing(FRAMES * 2)))

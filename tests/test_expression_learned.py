@@ -144,7 +144,7 @@ def test_an_untrained_network_is_the_coarse_motion(faces):
 
 def test_training_learns_goes_on_and_is_saved(faces, tmp_path):
     options = TrainOptions(tmp_path, minutes=5, batch=4, config=TINY, max_steps=12)
-    rows = []
+    rows: list[dict] = []
     path, record = train([faces], options, rows.append)
     assert rows[-1]["step"] == 12 and record["clusters"] and record["held_out"]["all"] > 0
     weights = load_network(path)[0].state_dict()
@@ -152,7 +152,7 @@ def test_training_learns_goes_on_and_is_saved(faces, tmp_path):
     assert all(
         torch.equal(value, weights[k]) for k, value in load_network(path)[0].state_dict().items()
     )
-    more = []
+    more: list[dict] = []
     train([faces], replace(options, max_steps=15), more.append)
     assert more[-1]["step"] == 15
 

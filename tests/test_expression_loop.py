@@ -1,6 +1,7 @@
 """The closed loop: what a face says is read and corrected, on a face whose answer is exact."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def face():
 def loop(face, painted, wanted, rounds=4, dulled=1.0):
     """A face that follows the drive, though only by a share of it."""
     first = shown(face, painted)
-    tasks = [SimpleNamespace(projected=points, found=True) for points in first]
+    tasks: Any = [SimpleNamespace(projected=points, found=True) for points in first]
 
     def look(places, drives, lids):
         return [first[n] + dulled * drive for n, drive in zip(places, drives, strict=True)]
@@ -112,7 +113,7 @@ def test_a_try_that_is_worse_is_not_kept(face):
 def test_lids_that_do_not_shut_are_laid_on(face):
     wanted = np.array([acting(face, eyeBlinkLeft=1.0, eyeBlinkRight=1.0)])
     first = shown(face, [acting(face)])
-    tasks = [SimpleNamespace(projected=first[0], found=True)]
+    tasks: Any = [SimpleNamespace(projected=first[0], found=True)]
     seen = []
 
     def look(places, drives, lids):
@@ -125,7 +126,7 @@ def test_lids_that_do_not_shut_are_laid_on(face):
 
 def test_without_a_face_nothing_is_driven(face):
     points = shown(face, [acting(face)])
-    tasks = [SimpleNamespace(projected=points[0], found=False) for _ in range(2)]
+    tasks: Any = [SimpleNamespace(projected=points[0], found=False) for _ in range(2)]
     wanted = np.array([acting(face, jawOpen=1.0)] * 2)
     tried = close_the_loop(
         tasks, np.arange(2), wanted, face, lambda places, drives, lids: [None] * len(places)
@@ -150,13 +151,14 @@ def test_the_resting_face_is_found_from_known_actions(model):
     offset[:, 2] = 0
     own = face_model(body, np.zeros(0))
     truth = heads_for(model.with_rest(model.rest + offset), 30)
-    performance = SimpleNamespace(
+    performance: Any = SimpleNamespace(
         body="open", betas=np.zeros(0), facial_actions=actions.astype(np.float32)
     )
     places = own.shown(actions) @ np.swapaxes(truth.turn, 1, 2) + truth.place[:, None]
     detected = truth.view(np.zeros((30, 478, 2)), np.arange(30)).project(truth.model, actions)
     detected[3] = np.nan
     heads = heads_of(performance, places, CAMERA, detected)
+    assert heads is not None
     left = np.linalg.norm(heads.model.rest - truth.model.rest, axis=-1)
     assert np.median(left) < 0.0003
     assert heads_of(performance, places, CAMERA, np.full_like(detected, np.nan)) is None

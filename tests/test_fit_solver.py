@@ -330,8 +330,8 @@ def test_the_users_smplx_gets_the_same_answer(body, keypoints, tmp_path):
         str(path), num_betas=16, use_pca=False, flat_hand_mean=True, batch_size=12,
         use_face_contour=False,
     )  # fmt: skip
-    names = ("global_orient", "body_pose", "jaw_pose", "leye_pose", "reye_pose")
-    names += ("left_hand_pose", "right_hand_pose")
+    names = ["global_orient", "body_pose", "jaw_pose", "leye_pose", "reye_pose"]
+    names += ["left_hand_pose", "right_hand_pose"]
     parts = np.split(theirs.poses, [3, 66, 69, 72, 75, 120], axis=1)
     given_poses = {n: torch.from_numpy(p) for n, p in zip(names, parts, strict=True)}
     betas = torch.from_numpy(theirs.betas[None, :16]).expand(12, -1)

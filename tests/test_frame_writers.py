@@ -16,8 +16,8 @@ def layers() -> dict[str, np.ndarray]:
         shape = (12, 9, len(layer.channels)) if len(layer.channels) > 1 else (12, 9)
         found[name] = rng.normal(size=shape).astype(np.float32)
     found["depth"][0, 0] = np.inf
-    found["object"] = rng.integers(0, 9, (12, 9))
-    found["part"] = rng.integers(0, 9, (12, 9))
+    found["object"] = rng.integers(0, 9, (12, 9)).astype(np.float32)
+    found["part"] = rng.integers(0, 9, (12, 9)).astype(np.float32)
     return found
 
 

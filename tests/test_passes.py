@@ -518,9 +518,9 @@ class TestPreview:
         assert preview.colour.shape == (300, 320, 3)
         both = preview.mask & seen
         assert both.sum() / (preview.mask | seen).sum() > 0.995
-        error = np.abs(preview.depth[both] - depth[both])
-        assert np.median(error) < 1e-3
-        assert np.quantile(error, 0.95) < 2e-3
+        apart = np.abs(preview.depth[both] - depth[both])
+        assert np.median(apart) < 1e-3
+        assert np.quantile(apart, 0.95) < 2e-3
         # OpenGL's normals are what its depth bends: the gradient of the seen surface.
         flat = normals_of(unproject(camera, np.where(preview.mask, preview.depth, np.nan)))
         inner = both & np.isfinite(flat).all(axis=2)

@@ -163,7 +163,8 @@ addEventListener("load", async () => {
 
 def shown_in_browser(page, folder):
     """What the probe in `page` reports from Chromium, and which paths the page asked for."""
-    asked, results = [], queue.Queue()
+    asked: list[str] = []
+    results: queue.Queue = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -189,8 +190,8 @@ def shown_in_browser(page, folder):
     command += ["--autoplay-policy=no-user-gesture-required"]
     command += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     url = f"http://127.0.0.1:{server.server_address[1]}/"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    browser = subprocess.Popen([*command, url], start_new_session=True, **quiet)
+    quiet = subprocess.DEVNULL
+    browser = subprocess.Popen([*command, url], start_new_session=True, stdout=quiet, stderr=quiet)
     try:
         return results.get(timeout=120), asked
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .sweep import Sweep
 
 Progress = Callable[[int, int], None]
-Recogniser = Callable[[Path], str]
+Recogniser = Callable[[Path], str | Sequence[str]]
 
 SIGNER_VIDEO = "signer.mp4"
 
