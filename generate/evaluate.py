@@ -95,6 +95,7 @@ def evaluate(
         if measured is not None:
             figures[metric.name] = dict(measured.figures)
             curves |= measured.curves
+    skipped = {name: _without_folders(reason, case) for name, reason in skipped.items()}
     curves |= _attempt(lambda: fitted_curves(case.motion), "", {}) or {}
     alignment = _attempt(lambda: case.alignment, "", {})
     frames, fps = _length(case)
@@ -133,6 +134,14 @@ def _attempt(measure: Callable[[], Any], name: str, skipped: dict[str, str]) -> 
     except (Unavailable, UserError) as error:
         skipped[name] = str(error)
         return None
+
+
+def _without_folders(reason: str, case: Case) -> str:
+    """A reason that can be passed on: it names files, not where they lie on this machine."""
+    for path in (case.path, case.source):
+        if path is not None:
+            reason = reason.replace(f"{path.parent}/", "")
+    return reason
 
 
 def _length(case: Case) -> tuple[int | None, float | None]:
