@@ -1,6 +1,7 @@
 """The figures of the README: start-up, time per stage, and how near the result is to its source.
 
-    python benchmarks/road.py CLIP [--appearance IMAGE] [--prompt TEXT] [--model MODEL] -o DIR
+    python benchmarks/road.py CLIP [--appearance IMAGE] [--prompt TEXT] [--model MODEL]
+                              [--seed N] -o DIR
 
 Runs the whole road on CLIP from nothing and prints Markdown tables.
 """
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--appearance", type=Path)
     parser.add_argument("--prompt")
     parser.add_argument("--model", default="auto")
+    parser.add_argument("--seed", default="0")
     options = parser.parse_args()
 
     print("| start-up | median of 5 |\n|---|---|")
@@ -36,7 +38,7 @@ def main() -> None:
         print(f"| {name} | {median_seconds(arguments):.2f} s |")
 
     command = [sys.executable, "-m", "diffsign.cli", "run", str(options.clip), "--force"]
-    command += ["-o", str(options.out), "--model", options.model]
+    command += ["-o", str(options.out), "--model", options.model, "--seed", options.seed]
     for name in ("appearance", "prompt"):
         if getattr(options, name):
             command += [f"--{name}", str(getattr(options, name))]
