@@ -41,6 +41,16 @@ def chosen(context: Any) -> Any:
     return found[0]
 
 
+def can_choose(operator: Any, context: Any) -> bool:
+    """An operator's poll: whether an armature is meant; else the button says why not."""
+    try:
+        chosen(context)
+    except UserError as error:
+        operator.poll_message_set(str(error))
+        return False
+    return True
+
+
 def _selected(context: Any) -> list[Any]:
     """Armatures that are selected, or that move a selected mesh; each once."""
     found = {}

@@ -11,6 +11,7 @@ import bpy
 
 from ..errors import UserError
 from ..files import write_text
+from ..render.scene_view import CAMERA_PROPERTY
 from . import characters, folders, settings
 from .operator import fail, say
 
@@ -87,8 +88,11 @@ def _signer(context: Any) -> dict[str, Any]:
 
 
 def _camera(scene: Any, own: Any) -> dict[str, Any]:
-    if own.place == "scene" or scene.camera is None or scene.camera.type != "CAMERA":
+    if scene.camera is None or scene.camera.type != "CAMERA":
         return {"camera": "source"}
+    preset = scene.camera.get(CAMERA_PROPERTY)
+    if preset is not None or own.place == "scene":
+        return {"camera": preset or "source"}
     lens = round(scene.camera.data.lens, 1)
     return {"camera": "front", "focal": [lens, lens]}
 

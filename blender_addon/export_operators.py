@@ -34,12 +34,7 @@ class DIFFSIGN_OT_export(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        try:
-            characters.chosen(context)
-        except UserError as error:
-            cls.poll_message_set(str(error))
-            return False
-        return True
+        return characters.can_choose(cls, context)
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         self.filepath = f"{characters.chosen(context).name}{self.format}"

@@ -143,6 +143,8 @@ class DIFFSIGN_PT_passes(_Section):
     bl_label = "Passes"
 
     def sketch(self, layout: Any, context: Any, own: Any) -> None:
+        layout.prop(own, "camera")
+        layout.operator("diffsign.set_camera", icon="OUTLINER_OB_CAMERA")
         layout.prop(own, "folder")
         layout.prop(own, "maps")
         render = context.scene.render

@@ -11,10 +11,36 @@ import bpy
 from ..errors import UserError
 from ..files import write_json
 from ..render.blender_process import LOG_FILE
-from . import characters, environment, folders, jobs, settings
-from .operator import JobOperator
+from ..render.scene_view import place_camera
+from . import characters, environment, folders, jobs, settings, source_file
+from .operator import JobOperator, fail, say
 
 _PACKAGE_ROOT = Path(__file__).parents[2]
+
+
+class DIFFSIGN_OT_set_camera(bpy.types.Operator):
+    """Put the scene's camera before the character: the source's own, or one that frames it over the
+    scene's frames. Other cameras are left alone"""
+
+    bl_idname = "diffsign.set_camera"
+    bl_label = "Set Camera"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  Blender reads a set here
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return characters.can_choose(cls, context)
+
+    def execute(self, context: Any) -> set[str]:
+        own = settings.of(context)
+        try:
+            armature = characters.chosen(context)
+            motion = source_file.load(bpy.path.abspath(own.motion)) if own.motion else None
+            found = characters.map_of(armature, own)
+            place_camera(context.scene, armature, found, own.camera, motion, own.place)
+        except UserError as error:
+            return fail(self, error)
+        say("")
+        return {"FINISHED"}
 
 
 class DIFFSIGN_OT_render_passes(JobOperator, bpy.types.Operator):
@@ -31,7 +57,7 @@ class DIFFSIGN_OT_render_passes(JobOperator, bpy.types.Operator):
         if not JobOperator.poll.__func__(cls, context):  # type: ignore[attr-defined]
             return False
         if context.scene.camera is None:
-            cls.poll_message_set("The scene has no camera: add one")
+            cls.poll_message_set("The scene has no camera: press Set Camera")
             return False
         return True
 
@@ -90,4 +116,4 @@ def passes_folder(context: Any) -> Path:
     return folders.absolute(settings.of(context).folder, "folder") / folders.PASSES
 
 
-CLASSES = (DIFFSIGN_OT_render_passes,)
+CLASSES = (DIFFSIGN_OT_set_camera, DIFFSIGN_OT_render_passes)

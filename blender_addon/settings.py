@@ -15,6 +15,7 @@ from bpy.props import (
 )
 
 from ..render.engines import DEVICES, ENGINES
+from ..render.scene_view import CAMERAS
 from ..retarget.rig.families import FAMILIES
 from . import source_file
 
@@ -32,6 +33,13 @@ _FAMILIES = (
 )
 # Paths may begin with // for the .blend file's folder, which Blender 4.5 wants to be told.
 _BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+_CAMERA_WORDS = {
+    "source": "The camera that was fitted to the source",
+    "front": "The upper body from the front",
+    "three-quarter": "The upper body from a little to the side",
+    "side": "The upper body from the side",
+    "close": "The head from the front",
+}
 _ENGINE_NAMES = {"cycles": "Cycles", "eevee": "EEVEE", "workbench": "Workbench"}
 
 
@@ -158,6 +166,11 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
             description="Put the actions onto new NLA tracks, so that they can be layered",
         ),
         # Passes
+        "camera": EnumProperty(
+            name="Camera",
+            description="From where the signing is seen",
+            items=[(c, c.replace("-", " ").title(), _CAMERA_WORDS[c]) for c in CAMERAS],
+        ),
         "maps": EnumProperty(
             name="Maps",
             description="Pictures for ControlNets, beside the exact layers that are always made",

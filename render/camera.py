@@ -59,6 +59,16 @@ def blender_camera(camera: Camera) -> BlenderCamera:
     )
 
 
+def set_lens(data: Any, wanted: BlenderCamera) -> None:
+    """Give Blender's camera data the lens; picture size and pixel aspect are the scene's."""
+    data.type = "PERSP"
+    data.sensor_fit = "HORIZONTAL"
+    data.sensor_width = SENSOR_WIDTH_MM
+    data.lens = wanted.lens_mm
+    data.shift_x, data.shift_y = wanted.shift_x, wanted.shift_y
+    data.clip_start, data.clip_end = NEAR_METRES, FAR_METRES
+
+
 def scene_camera(scene: Any) -> Camera:
     """The pinhole of a Blender scene's own camera, in the frame that stands.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .avatar.avatar import Avatar, Piece
-from .camera import FAR_METRES, NEAR_METRES, SENSOR_WIDTH_MM, WORLD_FROM_CAMERA, blender_camera
+from .camera import WORLD_FROM_CAMERA, blender_camera, set_lens
 from .lighting import GLOW_CENTRE, GLOW_REACH, AreaLight, LightRig
 from .materials import COLOUR_LAYER, build_material
 
@@ -112,12 +112,7 @@ def set_camera(scene: Any, camera: Camera) -> None:
         scene.collection.objects.link(made)
         made.rotation_euler = (math.pi / 2, 0.0, 0.0)
         scene.camera = made
-    data = scene.camera.data
-    data.sensor_fit = "HORIZONTAL"
-    data.sensor_width = SENSOR_WIDTH_MM
-    data.lens = wanted.lens_mm
-    data.shift_x, data.shift_y = wanted.shift_x, wanted.shift_y
-    data.clip_start, data.clip_end = NEAR_METRES, FAR_METRES
+    set_lens(scene.camera.data, wanted)
     render = scene.render
     render.resolution_x, render.resolution_y = wanted.width, wanted.height
     render.resolution_percentage = 100

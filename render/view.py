@@ -29,7 +29,7 @@ PRESET_FOCAL_MM = 50.0
 _FRAMES_LOOKED_AT = 48
 _VERTEX_STEP = 11
 _LOWER = ("hip", "knee", "ankle", "foot")
-_HEAD = ("head", "neck", "jaw", "left_eye_smplhf", "right_eye_smplhf")
+HEAD = ("head", "neck", "jaw", "left_eye_smplhf", "right_eye_smplhf")
 
 
 @dataclass(frozen=True)
@@ -217,9 +217,19 @@ def _from_file(path: str, wanted: Viewpoint, own: Camera, motion: Motion, avatar
 def _framed(preset: Preset, wanted: Viewpoint, own: Camera, motion: Motion, avatar: Avatar) -> View:
     """The camera in the preset's direction, as near as the whole clip's framed part allows."""
     camera = with_focal(_centred(own), wanted.focal or PRESET_FOCAL_MM)
-    back = _direction(_facing(motion, avatar), preset.azimuth, preset.elevation)
-    moves = (lambda joint: joint in _HEAD) if preset.head else _is_upper
+    moves = (lambda joint: joint in HEAD) if preset.head else is_upper
     points = _vertices_moved_by(moves, motion, avatar)
+    return framed(preset, camera, points, _facing(motion, avatar))
+
+
+def framed(preset: Preset, camera: Camera, points: np.ndarray, facing: np.ndarray) -> View:
+    """The view from the preset's direction that has all points (K, 3) in its picture.
+
+    Args:
+        camera: with its axis through the middle. points: metres, source frame. facing: (3,) where
+            the signer's chest faces, level, a unit vector in that frame.
+    """
+    back = _direction(facing, preset.azimuth, preset.elevation)
     turn = _turn(-back)
     seen = points @ turn.T
     middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
@@ -276,8 +286,12 @@ def _facing(motion: Motion, avatar: Avatar) -> np.ndarray:
     """Where the chest faces on average, level, a unit vector in the source camera's frame."""
     joints = pose_joints(avatar, motion.poses, motion.trans).mean(axis=0)
     names = list(avatar.joint_names)
-    across = joints[names.index("left_shoulder")] - joints[names.index("right_shoulder")]
-    facing = np.cross(across, UP)
+    return facing_of(joints[names.index("left_shoulder")], joints[names.index("right_shoulder")])
+
+
+def facing_of(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The same of the two shoulders (3,), in the source camera's frame."""
+    facing = np.cross(left - right, UP)
     length = np.linalg.norm(facing)
     return facing / length if length > 1e-3 else np.array([0.0, 0.0, -1.0])
 
@@ -287,7 +301,7 @@ def _chest(motion: Motion, avatar: Avatar) -> np.ndarray:
     return joints[:, list(avatar.joint_names).index("spine3")].mean(axis=0)
 
 
-def _is_upper(joint: str) -> bool:
+def is_upper(joint: str) -> bool:
     return not any(word in joint for word in _LOWER)
 
 
