@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import atomic_path
+from ..repeatable import arctan2
 from ..retarget.body.model import rotation_matrices
 
 
@@ -25,9 +26,9 @@ class JointLimits:
         """Radians (T, J) by which the joints of poses (T, 165) leave their ranges, 0 inside."""
         local = rotation_matrices(np.asarray(poses, np.float64).reshape(len(poses), -1, 3))
         own = np.swapaxes(self.axes, -1, -2) @ local[:, self.joints] @ self.axes
-        flexion = np.arctan2(own[..., 1, 0], own[..., 0, 0])
+        flexion = arctan2(own[..., 1, 0], own[..., 0, 0])
         abduction = np.arcsin(-np.clip(own[..., 2, 0], -0.999, 0.999))
-        twist = np.arctan2(own[..., 2, 1], own[..., 2, 2])
+        twist = arctan2(own[..., 2, 1], own[..., 2, 2])
         angles = np.stack([twist, abduction, flexion], -1)
         return np.maximum(np.maximum(angles - self.high, self.low - angles), 0).max(axis=-1)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from ..repeatable import arctan2
 from ..retarget.motion import Camera
 from .raster import rasterise
 
@@ -144,8 +145,8 @@ def panorama_behind(
     rays = np.stack(np.broadcast_arrays(across[None], down[:, None], 1.0), axis=-1)
     x, y, z = np.moveaxis(rays @ world_from_camera.T, -1, 0)
     height, width = panorama.shape[:2]
-    u = (0.5 - np.arctan2(y, x) / (2 * np.pi)) * width - 0.5
-    v = (0.5 - np.arctan2(z, np.hypot(x, y)) / np.pi) * height - 0.5
+    u = (0.5 - arctan2(y, x) / (2 * np.pi)) * width - 0.5
+    v = (0.5 - arctan2(z, np.hypot(x, y)) / np.pi) * height - 0.5
     left, top = np.floor(u).astype(int), np.floor(v).astype(int)
     share_x, share_y = (u - left)[..., None], (v - top)[..., None]
     rows = [np.clip(top + k, 0, height - 1) for k in (0, 1)]

@@ -300,7 +300,8 @@ def test_of_several_appearances_the_mean_embedding_is_taken(generator: Generator
     red, blue = (embed_appearance(generator, [image], guided=True) for image in (RED, BLUE))
     both = embed_appearance(generator, [RED, BLUE], guided=True)
     torch.testing.assert_close(both, (red + blue) / 2)
-    assert np.array_equal(_paint(generator, (RED, RED)), _paint(generator, (RED,)))
+    twice, once = (_paint(generator, looks).astype(int) for looks in ((RED, RED), (RED,)))
+    assert np.abs(twice - once).max() <= 2  # a batch of two is summed in another order than one
 
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])

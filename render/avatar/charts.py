@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...repeatable import arctan2
 from ...retarget.body.skeleton import INDEX
 
 _SLACK = 0.06
@@ -78,7 +79,7 @@ def _coordinates(corners: np.ndarray, chart: _Chart) -> np.ndarray:
     """(F, 3, 2) of triangles (F, 3, 3) on one cylinder."""
     first, second = (k for k in range(3) if k != chart.along)
     across = corners[..., first] - chart.centre[0]
-    turn = np.arctan2(across, corners[..., second] - chart.centre[1]) / (2 * np.pi) + 0.5
+    turn = arctan2(across, corners[..., second] - chart.centre[1]) / (2 * np.pi) + 0.5
     # A face across the seam is unrolled to the side where most of it lies.
     turn -= np.round(turn - np.median(turn, axis=1, keepdims=True))
     share = (corners[..., chart.along] - chart.low) / (chart.high - chart.low)

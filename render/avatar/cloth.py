@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import ConvexHull
 
+from ...repeatable import arctan2
 from .noise import fractal_noise, smoothstep
 from .shape import Shape
 from .sheet import Sheet, averaging, boundary_edges, normals
@@ -48,7 +49,7 @@ def drape(sheet: Sheet, shape: Shape, strength: float, slope: float = 0.2) -> Sh
     middle = np.array([0.0, 0.0, np.median(points[torso, 2])])
     flat = points - middle
     radius = np.hypot(flat[:, 0], flat[:, 2])
-    turn = np.arctan2(flat[:, 0], flat[:, 2])
+    turn = arctan2(flat[:, 0], flat[:, 2])
     low, high = points[torso, 1].min(), points[torso, 1].max()
     rows, columns = 48, 96
     levels = np.linspace(low, high, rows)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.ndimage import gaussian_filter1d
 
+from ...repeatable import arctan2
 from .cloth import mean_points
 from .lines import Cut
 from .noise import smoothstep
@@ -26,7 +27,7 @@ def neckline(sheet: Sheet, shape: Shape, throat: float | None = None) -> Sheet:
     loops = [loop for loop in boundary_loops(sheet.faces) if len(loop) > 12]
     loop = min(loops, key=lambda ids: np.linalg.norm(sheet.vertices[ids].mean(axis=0) - neck))
     points = sheet.vertices[loop]
-    turn = np.arctan2(points[:, 0], points[:, 2] - neck[2])
+    turn = arctan2(points[:, 0], points[:, 2] - neck[2])
     if turn[points[:, 2] < neck[2]].size and _runs_leftwards(points, neck):
         loop = loop[::-1]
     points = sheet.vertices[loop]

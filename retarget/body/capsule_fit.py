@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ...repeatable import arctan2
 from .skeleton import INDEX
 
 _KNUCKLES = ("index", "middle", "ring", "pinky")
@@ -161,7 +162,7 @@ def _outermost(vertices: np.ndarray) -> np.ndarray:
     away = vertices - (vertices.min(0) + vertices.max(0)) / 2
     distance = np.linalg.norm(away, axis=1)
     tall = np.floor(np.arccos(np.clip(away[:, 1] / distance, -1, 1)) / 0.07).astype(int)
-    round_ = np.floor(np.arctan2(away[:, 0], away[:, 2]) / 0.07).astype(int) + 64
+    round_ = np.floor(arctan2(away[:, 0], away[:, 2]) / 0.07).astype(int) + 64
     furthest = np.zeros((64, 2 * 64))
     np.maximum.at(furthest, (tall, round_), distance)
     for axis in (0, 1):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
+from ...repeatable import arctan2
 from ..body.skeleton import INDEX, PARENTS
 from ..keypoints.record import Keypoints
 from ..motion import Camera
@@ -185,7 +186,7 @@ def _less_twist(local: np.ndarray, share: float) -> np.ndarray:
     quaternions = Rotation.from_matrix(local).as_quat()
     # The quaternion's sign that makes the twist the shorter way round.
     quaternions *= np.where(quaternions[:, 3:] < 0, -1, 1)
-    angle = 2 * np.arctan2(quaternions[:, 0], quaternions[:, 3])
+    angle = 2 * arctan2(quaternions[:, 0], quaternions[:, 3])
     back = np.zeros((len(local), 3))
     back[:, 0] = -(1 - share) * angle
     return local @ Rotation.from_rotvec(back).as_matrix()

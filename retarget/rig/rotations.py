@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...repeatable import arctan2
 from .skeleton import quaternions_of
 
 
@@ -12,7 +13,7 @@ def rotation_vectors(matrices: np.ndarray) -> np.ndarray:
     quaternion = quaternions_of(matrices)
     quaternion = quaternion * np.where(quaternion[..., :1] < 0, -1.0, 1.0)
     length = np.linalg.norm(quaternion[..., 1:], axis=-1, keepdims=True)
-    angle = 2 * np.arctan2(length, quaternion[..., :1])
+    angle = 2 * arctan2(length, quaternion[..., :1])
     return quaternion[..., 1:] * np.where(length < 1e-9, 2.0, angle / np.maximum(length, 1e-9))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...repeatable import arctan2
 from ..body.skeleton import INDEX, JOINT_NAMES, PARENTS
 from ..motion import Motion
 from ..rotations import frame, transposed, unit
@@ -229,7 +230,7 @@ def _limb_twist(joints: np.ndarray, joint: str, source: Skeleton) -> np.ndarray:
     index = INDEX[far] if _part(joint) in _OUTWARD else INDEX[joint]
     local = transposed(joints[:, PARENTS[index]]) @ joints[:, index]
     quaternions = quaternions_of(local)
-    half = np.arctan2(quaternions[:, 1:] @ axis, quaternions[:, 0])
+    half = arctan2(quaternions[:, 1:] @ axis, quaternions[:, 0])
     return np.unwrap((2 * half + np.pi) % (2 * np.pi) - np.pi)
 
 
