@@ -10,7 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cho_solve_banded, cholesky_banded
+from scipy.linalg import (
+    cho_factor,
+    cho_solve,
+    cholesky_banded,
+    get_blas_funcs,
+    get_lapack_funcs,
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,13 @@ class BlockBanded:
 
 @dataclass(frozen=True)
 class Factor:
-    """The Cholesky factor of a :class:`BlockBanded`: band (3 n + 1, T n), the border solved
-    (T n, B), and the factor of the Schur complement."""
+    """The Cholesky factor L of a :class:`BlockBanded`: its columns as panels (T, n, 3 n) of a band
+    (3 n + 1, T n), the border with L taken off (T, n, B), and the factor of the Schur
+    complement."""
 
     band: np.ndarray
+    panels: np.ndarray
     border: np.ndarray
-    solved: np.ndarray
     corner: tuple[np.ndarray, bool] | None
 
 
@@ -54,6 +61,9 @@ def factorised(
 ) -> Factor:
     """Factorise, with the diagonal raised by damping times itself and one (Marquardt 1963).
 
+    The raised diagonal bounds the condition of the scaled matrix, so single precision, which the
+    matrix may come in, is enough for a step (Demmel 1989 on Cholesky and diagonal scaling).
+
     Args:
         damping: of every frame (T,), or one. held: (T, n) bool, unknowns that stay as they are.
 
@@ -61,16 +71,8 @@ def factorised(
         numpy.linalg.LinAlgError: the matrix is not positive definite.
     """
     frames, size, _ = matrix.diagonal.shape
-    height = 3 * size + 1  # one more than the band: columns never overlap in the skewed view
-    band = np.zeros((frames * size, height))
-    # In LAPACK's lower form column c holds the matrix from its diagonal down, so the panel of a
-    # frame's n columns is a matrix whose every column starts one place later: a skewed view.
-    step = band.itemsize
-    panels = np.lib.stride_tricks.as_strided(
-        band.reshape(-1),
-        shape=(frames, size, 3 * size),
-        strides=(size * height * step, (height - 1) * step, step),
-    )
+    band = np.zeros((frames * size, 3 * size + 1), matrix.diagonal.dtype)
+    panels = _panels(band, size)
     lower = np.tril(np.ones((size, size), bool)).T
     for columns, blocks, lag in (
         (slice(size, 2 * size), matrix.first, 1),
@@ -83,22 +85,55 @@ def factorised(
     index = np.arange(size)
     raised = np.broadcast_to(damping, frames)[:, None] * (1 + view[:, index, index])
     view[:, index, index] += raised if held is None else np.where(held, _HELD, raised)
-    lowest = band.T
-    factor = cholesky_banded(lowest, lower=True, overwrite_ab=True, check_finite=False)
+    factor = cholesky_banded(band.T, lower=True, overwrite_ab=True, check_finite=False)
+    panels = _panels(np.ascontiguousarray(factor.T), size)
     shared = matrix.border.shape[2]
-    border = matrix.border.reshape(frames * size, shared)
     if not shared:
-        return Factor(factor, border, border, None)
-    solved = cho_solve_banded((factor, True), border, check_finite=False)
+        return Factor(factor, panels, matrix.border, None)
+    border = _forward(panels, matrix.border)
+    flat = border.reshape(-1, shared).astype(float)
     least = float(np.min(damping))
-    corner = cho_factor(matrix.corner + least * np.eye(shared) - border.T @ solved)
-    return Factor(factor, border, solved, corner)
+    corner = cho_factor(matrix.corner + least * np.eye(shared) - flat.T @ flat)
+    return Factor(factor, panels, border, corner)
+
+
+def _panels(band: np.ndarray, size: int) -> np.ndarray:
+    """A view (T, n, 3 n) of a band by rows (T n, 3 n + 1): of every frame, its columns from the
+    frame's own rows down.
+
+    LAPACK's lower form holds a column from its diagonal down, so each starts one place later. The
+    band is one taller than it needs to be, or columns would overlap here; what lies above the
+    diagonal belongs to the column before.
+    """
+    height, step = band.shape[1], band.itemsize
+    return np.lib.stride_tricks.as_strided(
+        band,
+        shape=(len(band) // size, size, 3 * size),
+        strides=(size * height * step, (height - 1) * step, step),
+    )
+
+
+def _forward(panels: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """L^-1 of columns (T, n, B), by blocks: LAPACK's band solver takes them one by one."""
+    size = panels.shape[1]
+    (solve,) = get_blas_funcs(("trsm",), (panels,))
+    left = right.astype(panels.dtype)
+    for frame in range(len(panels)):
+        for lag in range(1, min(frame, 2) + 1):
+            below = panels[frame - lag, :, lag * size : (lag + 1) * size]
+            left[frame] -= below.T @ left[frame - lag]
+        left[frame] = solve(1.0, panels[frame, :, :size].T, left[frame], lower=1)
+    return left
 
 
 def solved(factor: Factor, frames: np.ndarray, shared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The solution for a right-hand side (T, n) and (B,)."""
-    own = cho_solve_banded((factor.band, True), frames.reshape(-1), check_finite=False)
-    if factor.corner is None:
-        return own.reshape(frames.shape), shared
-    common = cho_solve(factor.corner, shared - factor.border.T @ own)
-    return (own - factor.solved @ common).reshape(frames.shape), common
+    (substitute,) = get_lapack_funcs(("tbtrs",), (factor.band,))
+    right = frames.reshape(-1, 1).astype(factor.band.dtype)
+    own = substitute(factor.band, right, uplo="L")[0]
+    if factor.corner is not None:
+        border = factor.border.reshape(len(own), -1)
+        shared = cho_solve(factor.corner, shared - border.T @ own[:, 0])
+        own = own - (border @ shared)[:, None].astype(own.dtype)
+    own = substitute(factor.band, own, uplo="L", trans="T")[0]
+    return own.reshape(frames.shape).astype(float), shared

@@ -16,10 +16,19 @@ from . import costs
 from .banded import BlockBanded
 from .jacobian import Layout, motions_of, rows
 from .limits import over_limits
-from .objective import LIMBS, PHALANGES, SMOOTHED, Problem, quick_metres, robust_scale, steadiness
-from .points import BODY, BOTH_HANDS, FACE
+from .objective import (
+    LIMBS,
+    PHALANGES,
+    SMOOTHED,
+    Problem,
+    quick_metres,
+    robust_scale,
+    steadiness,
+)
+from .points import BODY, FACE, HANDS
 from .prior_curvature import PRIOR_CURVATURES
 from .state import State
+from .targets import PHALANGES_OF
 
 
 class System:
@@ -47,22 +56,24 @@ class System:
         self.second = np.zeros_like(self.diagonal)
         self.border = np.zeros((frames, size, shared), np.float32)
         self.corner = np.zeros((shared, shared))
-        self._own: list[np.ndarray] = []
-        self._shared: list[np.ndarray] = []
+        self._rows: dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray]]] = {}
 
-    def measure(self, ids: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Jacobians (T, M R, n) and (T, M R, B) of rows (T, M, R, 3) of the listed points (M,)."""
+    def measure(
+        self, ids: np.ndarray, measured: np.ndarray, columns: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Jacobians (T, M R, k) by the unknowns in columns (k,), and (T, M R, B), of rows
+        (T, M, R, 3) of the listed points (M,)."""
         joint = self.problem.points.joint[ids]
-        own = rows(self.layout, self.motions, self.points[:, ids], joint, measured)
+        own = rows(self.layout, self.motions, self.points[:, ids], joint, measured, columns)
         shared = np.zeros((*own.shape[:2], 0), np.float32)
         if self.with_betas:
             shared = (measured @ self.motions.point_betas[:, ids]).reshape(*own.shape[:2], -1)
         return own, shared
 
-    def add(self, own: np.ndarray, shared: np.ndarray) -> None:
-        """Add rows (T, R, n) and (T, R, B), weighted by the roots of their weights."""
-        self._own.append(own)
-        self._shared.append(shared)
+    def add(self, own: np.ndarray, shared: np.ndarray, columns: np.ndarray) -> None:
+        """Add rows (T, R, k) of the unknowns in columns (k,) and (T, R, B), weighted by the roots
+        of their weights."""
+        self._rows.setdefault(tuple(columns), []).append((own, shared))
 
     def add_angles(self, weights: np.ndarray) -> None:
         """Add weights (T, 55) of all rotations of a joint."""
@@ -94,17 +105,21 @@ class System:
                 block[early : early + count, index, index] += taps[late] * taps[early] * spread
 
     def finished(self) -> BlockBanded:
-        """The whole matrix."""
-        own = np.concatenate(self._own, 1)
-        turned = np.swapaxes(own, 1, 2)
-        diagonal = self.diagonal + turned @ own
-        border, corner = self.border, self.corner
-        if self.with_betas:
-            shared = np.concatenate(self._shared, 1)
-            border = border + turned @ shared
-            flat = shared.reshape(-1, shared.shape[2]).astype(float)
-            corner = corner + flat.T @ flat
-        return BlockBanded(diagonal, self.first, self.second, border, corner)
+        """The whole matrix. Rows of the same unknowns are multiplied together: to gather and
+        scatter blocks takes as long as their products."""
+        for columns, parts in self._rows.items():
+            own, shared = (np.concatenate(rows, 1) for rows in zip(*parts, strict=True))
+            turned, index = np.swapaxes(own, 1, 2), np.array(columns)
+            if len(index) == self.layout.size:
+                self.diagonal += turned @ own
+            else:
+                self.diagonal[:, index[:, None], index] += turned @ own
+            if self.with_betas:
+                self.border[:, index] += turned @ shared
+                flat = shared.reshape(-1, shared.shape[2])
+                self.corner += flat.T @ flat
+        self._rows.clear()
+        return BlockBanded(self.diagonal, self.first, self.second, self.border, self.corner)
 
 
 def _reprojection(part: slice) -> Callable[[System, float], None]:
@@ -128,30 +143,42 @@ def _reprojection(part: slice) -> Callable[[System, float], None]:
         measured = np.stack(
             [np.stack([fx, zero, -fx * x / z], -1), np.stack([zero, fy, -fy * y / z], -1)], -2
         )
-        system.add(*system.measure(ids, measured.astype(np.float32)))
+        columns = system.layout.moving(problem.points.joint[ids])
+        own, shared = system.measure(ids, measured.astype(np.float32), columns)
+        system.add(own, shared, columns)
 
     return add
 
 
-def _direction(pairs: torch.Tensor, weights_name: str) -> Callable[[System, float], None]:
-    start, end = pairs.numpy().T
+def _direction(
+    pairs: torch.Tensor, weights_name: str, part: slice = slice(None)
+) -> Callable[[System, float], None]:
+    start, end = pairs[part].numpy().T
 
     def add(system: System, weight: float) -> None:
-        confidence = getattr(system.problem.targets, weights_name).numpy()
+        confidence = getattr(system.problem.targets, weights_name)[:, part].numpy()
         kept = np.flatnonzero(confidence.any(0))
         if not len(kept):
             return
         ends, starts = end[kept], start[kept]
         bones = system.points[:, ends] - system.points[:, starts]
-        length = np.linalg.norm(bones, axis=-1)[..., None, None]
-        unit = bones[..., None] / length
-        across = (np.eye(3) - unit * np.swapaxes(unit, -1, -2)) / length
+        length = np.linalg.norm(bones, axis=-1, keepdims=True)
+        across = _square_to(bones / length) / length[..., None]
         measured = across * np.sqrt(weight * confidence[:, kept])[..., None, None]
         measured = measured.astype(np.float32)
-        late, early = system.measure(ends, measured), system.measure(starts, measured)
-        system.add(late[0] - early[0], late[1] - early[1])
+        columns = system.layout.moving(system.problem.points.joint[np.union1d(starts, ends)])
+        late, early = (system.measure(ids, measured, columns) for ids in (ends, starts))
+        system.add(late[0] - early[0], late[1] - early[1], columns)
 
     return add
+
+
+def _square_to(units: np.ndarray) -> np.ndarray:
+    """Two unit vectors (..., 2, 3) square to each of the units (..., 3) and to each other."""
+    least = np.abs(units).argmin(-1)
+    first = np.cross(units, np.eye(3, dtype=units.dtype)[least])
+    first /= np.linalg.norm(first, axis=-1, keepdims=True)
+    return np.stack([first, np.cross(units, first)], -2)
 
 
 def _limits(system: System, weight: float) -> None:
@@ -193,9 +220,10 @@ def _smooth(system: System, weight: float) -> None:
     second = places[2:] - 2 * places[1:-1] + places[:-2]
     robust = (1 + (second**2).sum(-1) / quick_metres(system.problem) ** 2) ** -2.0
     identity = np.broadcast_to(np.eye(3, dtype=np.float32), (*places.shape[:2], 3, 3))
-    own = rows(system.layout, system.motions, places, np.array(SMOOTHED), identity)
+    body = np.arange(system.layout.body)
+    own = rows(system.layout, system.motions, places, np.array(SMOOTHED), identity, body)
     weights = np.repeat(2 * weight * robust, 3, axis=1)
-    system.add_accelerations(own[:, :, : system.layout.body], weights.astype(np.float32))
+    system.add_accelerations(own, weights.astype(np.float32))
 
 
 def _turn(system: System, weight: float) -> None:
@@ -208,12 +236,26 @@ def _turn(system: System, weight: float) -> None:
     system.add_turns((2 * weight * robust).astype(np.float32))
 
 
+def _each(
+    *parts: Callable[[System, float], None],
+) -> Callable[[System, float], None]:
+    """Several parts of one cost, one after the other: what a hand shows moves with few unknowns."""
+
+    def add(system: System, weight: float) -> None:
+        for part in parts:
+            part(system, weight)
+
+    return add
+
+
 CURVATURES: Mapping[str, Callable[[System, float], None]] = {
     "body": _reprojection(BODY),
-    "hands": _reprojection(BOTH_HANDS),
+    "hands": _each(*(_reprojection(part) for part in HANDS.values())),
     "face": _reprojection(FACE),
     "depth": _direction(LIMBS, "limb_weights"),
-    "hand_depth": _direction(PHALANGES, "phalanx_weights"),
+    "hand_depth": _each(
+        *(_direction(PHALANGES, "phalanx_weights", part) for part in PHALANGES_OF.values())
+    ),
     "limits": _limits,
     "rest": _rest,
     "upright": _upright,

@@ -47,6 +47,11 @@ class Layout:
         kept = {name: getattr(self, name)[:own] for name in ("joint", "axis", "low", "high")}
         return replace(self, above=self.above[:, :own], **kept)
 
+    def moving(self, joints: np.ndarray) -> np.ndarray:
+        """The unknowns (k,) that move points on any of the joints."""
+        angles = np.flatnonzero(self.above[joints].any(0))
+        return np.concatenate([np.arange(3), 3 + angles])
+
     def spread(self, angles: np.ndarray) -> np.ndarray:
         """Rotation vectors (T, 55, 3) of angles (T, K)."""
         return (angles @ self._matrix()).reshape(len(angles), len(PARENTS), 3)
@@ -118,15 +123,19 @@ def motions_of(
     frames = len(vectors)
     joint = layout.joint
     parents = np.array(PARENTS)
-    above = np.where((parents < 0)[:, None, None], FACING_CAMERA, rotations[:, parents])
-    answer = _left_jacobian(vectors)
-    answer[:, FINGERS] = _angle_jacobian(vectors[:, FINGERS], points.fingers.axes)
-    turned = (above @ answer).astype(np.float32)[:, joint]
-    axes = (turned @ layout.axis[:, :, None])[..., 0]
+    answer = np.empty((frames, len(joint), 3), np.float32)
+    fingers = joint >= FINGERS[0]
+    own = layout.axis[:, :, None]
+    answer[:, ~fingers] = (_left_jacobian(vectors[:, joint[~fingers]]) @ own[~fingers])[..., 0]
+    rows = joint[fingers] - FINGERS[0]
+    bent = _angle_jacobian(vectors[:, FINGERS], points.fingers.axes)
+    answer[:, fingers] = (bent[:, rows] @ own[fingers])[..., 0]
+    facing = FACING_CAMERA.astype(np.float32)
+    above = np.where((parents[joint] < 0)[:, None, None], facing, rotations[:, parents[joint]])
+    a, b, c = np.moveaxis((above @ answer[..., None])[..., 0], -1, 0)
+    x, y, z = np.moveaxis(positions[:, joint], -1, 0)
     # p x v . a = v . (a x p): the lower three numbers of a row are v itself.
-    turns = np.empty((frames, 6, len(joint)), np.float32)
-    turns[:, :3] = np.swapaxes(axes, 1, 2)
-    turns[:, 3:] = -np.swapaxes(np.cross(axes, positions[:, joint]), 1, 2)
+    turns = np.stack([a, b, c, y * c - z * b, z * a - x * c, x * b - y * a], 1)
     nothing = np.zeros((frames, 0, 3, 0), np.float32)
     if not with_betas:
         return Motions(turns, nothing, nothing)
@@ -169,19 +178,29 @@ def _angle_jacobian(vectors: np.ndarray, axes: np.ndarray) -> np.ndarray:
 
 
 def rows(
-    layout: Layout, motions: Motions, places: np.ndarray, joint: np.ndarray, measured: np.ndarray
+    layout: Layout,
+    motions: Motions,
+    places: np.ndarray,
+    joint: np.ndarray,
+    measured: np.ndarray,
+    columns: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The Jacobian (T, M R, n) of what is measured of M points.
+    """The Jacobian (T, M R, k) of what is measured of M points.
 
     Args:
         places: (T, M, 3). joint: (M,) that carries each. measured: (T, M, R, 3) rows v.
+        columns: (k,) the unknowns that are asked for, the first three among them; all if None.
     """
     frames, count, per_point, _ = measured.shape
-    spun = np.cross(places[:, :, None], measured)
-    six = np.concatenate([spun, measured], -1).reshape(frames, count * per_point, 6)
-    jacobian = np.empty((frames, count * per_point, layout.size), np.float32)
+    angles = slice(None) if columns is None else columns[3:] - 3
+    turns = motions.turns[:, :, angles]
+    six = np.empty((frames, count, per_point, 6), np.float32)
+    (x, y, z), (a, b, c) = (np.moveaxis(v, -1, 0) for v in (places[:, :, None], measured))
+    six[..., 0], six[..., 1], six[..., 2] = y * c - z * b, z * a - x * c, x * b - y * a
+    six[..., 3:] = measured
+    six = six.reshape(frames, count * per_point, 6)
+    jacobian = np.empty((frames, count * per_point, 3 + turns.shape[2]), np.float32)
     jacobian[:, :, :3] = six[:, :, 3:]
-    np.matmul(six.astype(np.float32), motions.turns, out=jacobian[:, :, 3:])
-    mask = np.repeat(layout.above[joint], per_point, axis=0)
-    jacobian[:, :, 3:] *= mask
+    np.matmul(six, turns, out=jacobian[:, :, 3:])
+    jacobian[:, :, 3:] *= np.repeat(layout.above[joint][:, angles], per_point, axis=0)
     return jacobian

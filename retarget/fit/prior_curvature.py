@@ -118,7 +118,7 @@ def _penetration(system: System, weight: float) -> None:
     root = 100 * np.sqrt(2 * weight * every)
     table[STRIDE * frame[order][kept], rank[kept]] = root * own[order][kept]
     shared = np.zeros((*table.shape[:2], system.border.shape[2]), np.float32)
-    system.add(table, shared)
+    system.add(table, shared, np.arange(system.layout.size))
 
 
 PRIOR_CURVATURES: Mapping[str, Callable[[System, float], None]] = {

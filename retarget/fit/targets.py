@@ -21,6 +21,9 @@ LIMB_PAIRS = ((11, 13), (13, 15), (12, 14), (14, 16), (12, 11))
 HAND_PAIRS = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))
 """Pairs of points along one hand's fingers, counted within the hand."""
 
+PHALANGES_OF = {"left": slice(0, len(HAND_PAIRS)), "right": slice(len(HAND_PAIRS), None)}
+"""Where each hand's pairs stand among both hands'."""
+
 SEEN = 0.3
 """Confidence from which a point counts."""
 
