@@ -18,6 +18,9 @@ from ...retarget.fit.face_solve import FaceView, pulls, solve_actions
 from ...retarget.motion import Camera, Motion
 
 _ROUNDS = 3
+_FIRM = 2.0
+"""Frames in which an action is fully shown that weigh as much as its answer measured elsewhere."""
+_PRICES = (0.01, 0.014, 0.02, 0.03, 0.04, 0.06)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +67,13 @@ class Heads:
 def heads_of(
     performance: Motion, places: np.ndarray, camera: Camera, detected: np.ndarray
 ) -> Heads | None:
-    """The heads of a pass set; None where no face was detected.
+    """The heads of a pass set, and the solver calibrated on them; None where no face was detected.
 
-    The avatar's resting face, as the detector sees it, needs no guess here as the source's does:
-    what the render performs is known, so the rest is what is left of the points without it.
+    What the render performs is known, so that what the detector makes of it calibrates the reading
+    of the painting: the resting face is what is left of the points without the performance, the
+    detector's answers to the actions are corrected from those measured on another face (without
+    these glasses, in another light), and the price of an action is that at which the render reads
+    nearest to what it performs. The solver that read the source has to guess all three.
 
     Args:
         performance: what the avatar performs, frame for frame with the passes.
@@ -86,14 +92,33 @@ def heads_of(
     model = own if response is None else face_model(body, performance.betas, response)
     heads = Heads(turn, place, camera, model, 0.0)
     for _ in range(_ROUNDS):
-        view = heads.view(detected[found], found)
-        force, metric = pulls(heads.model, view, actions[found])
-        rest = heads.model.rest.copy()
-        # Across the face alone: one clip's head turns too little to tell depth from pixels.
-        rest[:, :2] += np.linalg.solve(metric.mean(0)[:2, :2], force.mean(0)[:, :2].T).T
-        heads = replace(heads, model=heads.model.with_rest(rest))
+        fitted = _answering(heads, model.moves, detected[found], found, actions[found])
+        heads = replace(heads, model=fitted)
     force, _ = pulls(heads.model, heads.view(detected[found], found), actions[found])
-    return replace(heads, price=price_of(force))
+    tried = [replace(heads, price=price) for price in (*_PRICES, price_of(force))]
+    offs = [np.abs(one.actions(detected[found], found) - actions[found]).mean() for one in tried]
+    return tried[int(np.argmin(offs))]
+
+
+def _answering(
+    heads: Heads, usual: np.ndarray, pixels: np.ndarray, frames: np.ndarray, actions: np.ndarray
+) -> FaceModel:
+    """The model with the rest and the moves that the points (F,478,2) show for known actions
+    (F,52): least squares, the moves held to the usual ones (478,3,52) (ridge regression).
+
+    Across the face alone: one clip's head turns too little to tell depth from pixels.
+    """
+    force, metric = pulls(heads.model, heads.view(pixels, frames), actions)
+    off = np.linalg.solve(metric[:, None, :2, :2], force[..., :2, None])[..., 0]
+    known = np.column_stack([actions, np.ones(len(actions))])
+    firm = np.diag([*np.full(actions.shape[1], _FIRM), 1e-6])
+    rest, moves = heads.model.rest.copy(), heads.model.moves.copy()
+    back = np.moveaxis((usual - moves)[:, :2], -1, 0).reshape(actions.shape[1], -1)
+    right = known.T @ off.reshape(len(off), -1) + firm @ np.vstack([back, 0 * back[:1]])
+    fitted = np.linalg.solve(known.T @ known + firm, right).reshape(-1, *off.shape[1:])
+    moves[:, :2] += np.moveaxis(fitted[:-1], 0, -1)
+    rest[:, :2] += fitted[-1]
+    return replace(heads.model, rest=rest, moves=moves)
 
 
 def rigid_motion(local: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

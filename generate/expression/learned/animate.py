@@ -34,8 +34,9 @@ class FaceAnimator:
     def __call__(self, task: FaceTask) -> np.ndarray:
         """The painted crop with the target's expression, (H,W,3) uint8.
 
-        The motion is refined at the network's size and laid on the crop at its own, so that what
-        only moves stays sharp. What is in front of the face, or no face, stays bit for bit.
+        Motion, mask and colours are found at the network's size and laid on painting and render at
+        the crop's own, so that both stay sharp. What is in front of the face, or no face, stays bit
+        for bit.
         """
         height, width = task.part.shape
         side = self.network.config.side
@@ -43,26 +44,26 @@ class FaceAnimator:
         points = task.projected * finer
         motion = coarse_motion(points, task.shift * finer, side)
         with torch.inference_mode():
-            small = cv2.resize(task.painted, (side, side), interpolation=cv2.INTER_AREA)
             words = np.zeros(WORDS, np.float32) if task.says is None else task.says
             out = self.network(
-                _tensor(small / 127.5 - 1),
+                _small(task.painted, side),
+                _small(task.render, side),
                 _tensor(motion),
                 _tensor(sketch(points, side)),
                 torch.from_numpy(np.asarray(words, np.float32))[None],
             )
-        field = _resized(_array(out["motion"]), (width, height)) * np.array(
-            [width, height], np.float32
-        )
-        mask = _resized(_array(out["mask"])[..., 0], (width, height))
-        fill = (_resized(_array(out["fill"]), (width, height)) + 1) * 127.5
+        size = (width, height)
+        field = _resized(_array(out["motion"]), size) * np.array(size, np.float32)
+        mask = _resized(_array(out["mask"])[..., 0], size)
+        gain, offset = (_resized(_array(out[name]), size) for name in ("gain", "offset"))
+        fill = ((task.render / np.float32(127.5) - 1) * gain + offset + 1) * 127.5
         scale = float(face_scale(task.projected))
         taboo = in_front(task.part, PART_INDEX, max(2.0, 0.04 * scale))
         alpha = _feather(task, taboo)
         field = held_back(field * alpha[..., None], taboo)
         bare = taken_off(task.painted, task.part, scale)
         picture = moved(bare, field).astype(np.float32)
-        mixed = picture + (fill - picture) * (mask * alpha)[..., None]
+        mixed = picture + (np.clip(fill, 0, 255) - picture) * (mask * alpha)[..., None]
         result = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
         result = np.where(alpha[..., None] > 0, result, task.painted)
         return put_on(result, task.painted, task.part, scale)
@@ -85,6 +86,10 @@ def _feather(task: FaceTask, taboo: np.ndarray) -> np.ndarray:
     face = np.isin(task.part, _IDS) & ~taboo
     inward = np.clip(distance_to(~face) / max(1.0, 0.08 * scale), 0, 1)
     return (inward * inward * (3 - 2 * inward)).astype(np.float32)
+
+
+def _small(picture: np.ndarray, side: int) -> torch.Tensor:
+    return _tensor(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) / 127.5 - 1)
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

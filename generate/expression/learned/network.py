@@ -1,11 +1,13 @@
-"""The animation network: a face, a coarse motion and what it shall say; a dense warp and a fill.
+"""The animation network: a painted face, a coarse motion and what it shall say; a warp and a fill.
 
 After the first-order motion model (Siarohin et al. 2019): a coarse motion from sparse points is
 refined to a dense one, an occlusion map says where warped pixels do not tell, and there the network
-fills. The points are not learned: they are the face's own, known from the facial actions. Actions,
-gaze and head pose also steer the layers (feature-wise linear modulation, Perez et al. 2018), as in
-LIA's motion codes (Wang et al. 2022), for what points do not show (tongue, cheeks). Nothing of the
-source's picture enters.
+fills. The points are not learned: they are the face's own, known from the facial actions. Nor is
+the fill painted from nothing: the avatar's render has teeth, tongue, lids and irises where they
+belong, and the network says pixel by pixel how its colours become the painter's (an affine map of
+each channel, as in HDRnet, Gharbi et al. 2017), so that what is filled is as sharp as the render.
+Actions, gaze and head pose also steer the layers (feature-wise linear modulation, Perez et al.
+2018). Nothing of the source's picture enters.
 """
 
 from __future__ import annotations
@@ -26,9 +28,11 @@ from ....files import atomic_path
 from .guide import SKETCH_LAYERS
 
 WORDS = 58  # 52 facial actions, gaze among them, and two columns of the head's turn
-FORMAT = "diffsign-expression-1"
+FORMAT = "diffsign-expression-2"
 LIMIT_BYTES = 15_000_000
 _REACH = 0.08  # of the crop's side: how far the network may move a pixel beyond the coarse motion
+_GAIN, _OFFSET = 0.8, 0.8  # how far a channel of the fill may be stretched and shifted
+_FOLD = 2  # pixels each way that are one place of the first level
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class AnimatorConfig:
     """Sizes. side: pixels of the crop it works at; widths: channels of its levels."""
 
     side: int = 160
-    widths: tuple[int, ...] = (32, 64, 128, 192)
-    blocks: int = 2
+    widths: tuple[int, ...] = (32, 64, 96, 128)
+    blocks: int = 1
 
 
 class _Block(nn.Module):
@@ -68,25 +72,26 @@ class _Blocks(nn.ModuleList):
 
 
 class Animator(nn.Module):
-    """A U-Net over the crop, the crop moved coarsely, the coarse motion and the sketch."""
+    """A U-Net over the crop, the crop moved coarsely, the render, the motion and the sketch."""
 
     def __init__(self, config: AnimatorConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or AnimatorConfig()
-        widths, words = config.widths, 64
+        widths, words, folded = config.widths, 64, _FOLD * _FOLD
         self.words = nn.Sequential(nn.Linear(WORDS, words), nn.SiLU(), nn.Linear(words, words))
-        self.enter = nn.Conv2d(3 + 3 + 2 + SKETCH_LAYERS, widths[0], 3, padding=1)
+        self.enter = nn.Conv2d(folded * (3 * 3 + 2 + SKETCH_LAYERS), widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths)
         )
         self.inward = nn.ModuleList(self._blocks(width, words) for width in widths)
         self.up = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(widths))
         self.outward = nn.ModuleList(self._blocks(width, words) for width in widths[:-1])
-        self.leave = nn.Conv2d(widths[0], 2 + 1 + 3, 3, padding=1)
+        self.leave = nn.Conv2d(widths[0], 2 + 3 + 3 + folded, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         assert self.leave.bias is not None
         with torch.no_grad():  # at first all is warped and nothing filled
-            self.leave.bias.copy_(torch.tensor([0.0, 0.0, -3.0, 0.0, 0.0, 0.0]))
+            self.leave.bias.zero_()
+            self.leave.bias[-folded:] = -3.0
 
     def _blocks(self, width: int, words: int) -> _Blocks:
         return _Blocks(_Block(width, words) for _ in range(self.config.blocks))
@@ -94,6 +99,7 @@ class Animator(nn.Module):
     def forward(
         self,
         picture: torch.Tensor,
+        render: torch.Tensor,
         motion: torch.Tensor,
         sketch: torch.Tensor,
         words: torch.Tensor,
@@ -101,16 +107,18 @@ class Animator(nn.Module):
         """What the face becomes.
 
         Args:
-            picture: (B,3,S,S) in -1..1. motion: (B,2,S,S) coarse, shares of the side: the pixel at
-                p comes from p - motion. sketch: (B,L,S,S) of `guide.sketch`. words: (B,58).
+            picture, render: (B,3,S,S) in -1..1, the painted face and the avatar with the target's
+                expression. motion: (B,2,S,S) coarse, shares of the side: the pixel at p comes from
+                p - motion. sketch: (B,L,S,S) of `guide.sketch`. words: (B,58).
 
         Returns:
-            motion (B,2,S,S) refined; fill (B,3,S,S) in -1..1; mask (B,1,S,S) 0..1, where to fill;
-            result (B,3,S,S).
+            motion (B,2,S,S) refined; mask (B,1,S,S) 0..1, where to fill; gain, offset (B,3,S,S):
+            the fill is render * gain + offset; result (B,3,S,S).
         """
         moved = warped(picture, motion)
         steer = self.words(words)
-        x = self.enter(torch.cat([picture, moved, motion * 10, sketch], 1))
+        seen = torch.cat([picture, moved, render, motion * 10, sketch], 1)
+        x = self.enter(functional.pixel_unshuffle(seen, _FOLD))
         kept = []
         for level, blocks in enumerate(self.inward):
             if level:
@@ -121,11 +129,14 @@ class Animator(nn.Module):
             x = functional.interpolate(x, scale_factor=2, mode="nearest")
             x = self.up[level](x) + kept[level]
             x = self.outward[level](x, steer)
-        out = self.leave(x)
-        refined = motion + _REACH * torch.tanh(out[:, :2])
-        mask, fill = torch.sigmoid(out[:, 2:3]), torch.tanh(out[:, 3:])
-        result = torch.lerp(warped(picture, refined), fill, mask)
-        return {"motion": refined, "mask": mask, "fill": fill, "result": result}
+        out = self.leave(x).float()
+        smooth = functional.interpolate(out[:, :8], scale_factor=_FOLD, mode="bilinear")
+        refined = motion + _REACH * torch.tanh(smooth[:, :2])
+        gain = 1 + _GAIN * torch.tanh(smooth[:, 2:5])
+        offset = _OFFSET * torch.tanh(smooth[:, 5:])
+        mask = torch.sigmoid(functional.pixel_shuffle(out[:, 8:], _FOLD))
+        result = torch.lerp(warped(picture, refined), render * gain + offset, mask)
+        return {"motion": refined, "mask": mask, "gain": gain, "offset": offset, "result": result}
 
 
 def warped(picture: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:

@@ -28,7 +28,7 @@ from .faces import FaceSet
 
 VIEWS, EXPRESSIONS = 3, 8
 FINER = 2
-_FACE_METRES = 0.26  # of the head that the crop shows, before it is jittered
+_FACE_METRES = 0.29  # that the crop shows, as the crops of `crop.face_boxes`, before it is jittered
 _HEAD_SHARE = 0.3  # of a vertex' weights that head and what hangs on it must have
 _GESTURE = 0.35  # of the faces show one gesture alone and fully
 
@@ -125,7 +125,7 @@ def _view(
     upright = Rotation.from_rotvec([np.pi, 0, 0])
     turn = (upright * Rotation.from_euler("YXZ", [yaw, pitch, roll], degrees=True)).as_matrix()
     distance = rng.uniform(1.2, 3.0)
-    focal = side * distance / (_FACE_METRES * rng.uniform(0.85, 1.2))
+    focal = side * distance / (_FACE_METRES * rng.uniform(0.88, 1.15))
     camera = Camera(focal, focal, side / 2, side / 2, side, side)
     middle = np.array([0.0, 0.012, 0.09]) + rng.normal(0, 0.006, 3)  # of the face, from the joint
     return camera, turn, np.array([0, 0, distance]) - turn @ middle, float(yaw), float(pitch)

@@ -2,7 +2,9 @@
 
 A step takes faces that the sampler draws as targets, and another face of each one's group as what
 was painted; the network brings the one to the other. Colours, light, blur and grain are varied
-alike in both, so that a painter's looks are not strange to it. The set-up is that of
+alike in both, and blotches stick to both skins, so that a painter's looks are not strange to it:
+the target before all that stands for the avatar's render, which knows the expression and not the
+painting. The set-up is that of
 self-reenactment (Siarohin et al. 2019), with pixels in place of a pretrained network's features.
 """
 
@@ -24,6 +26,7 @@ from ....files import sha256
 from ....retarget.body.load import load_body
 from ...mini.fit import FitOptions, fit, load_weights
 from ...mini.workers import Team
+from ..face_points import BROW, CHEEKS, EYE_SURROUND, FOREHEAD, LIPS_OUTER, NOSE
 from .clusters import NAMES, Sampler
 from .faces import SUFFIX, FaceSet, joined, partners, split, weight_of
 from .guide import coarse_motion, sketch
@@ -34,6 +37,10 @@ OUT_FILE = "animator.safetensors"
 _STAGE = "animator"
 _UNFOUND, _UNSAID = 0.08, 0.1  # shares of faces whose shift, and whose words, are withheld
 _JITTER = 0.004  # of the side: the detector's
+_FILLING = 0.05  # price of a filled pixel, beside the differences in -1..1
+_BLOTCHES = 24
+_EYES = (*EYE_SURROUND["right"], *EYE_SURROUND["left"])
+_SKIN_POINTS = (*BROW["right"], *BROW["left"], *CHEEKS, *FOREHEAD, *NOSE, *LIPS_OUTER, *_EYES)
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Pairs:
     """What a step learns from: B painted faces and their targets, as the network takes them."""
 
     picture: torch.Tensor
+    render: torch.Tensor
     target: torch.Tensor
     motion: torch.Tensor
     sketch: torch.Tensor
@@ -159,23 +167,25 @@ def draw_pairs(
 ) -> Pairs:
     """Pairs whose targets are the faces of the given numbers, each from another of its group."""
     rows: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("picture", "target", "motion", "sketch", "words", "weight")
+        name: [] for name in ("picture", "render", "target", "motion", "sketch", "words", "weight")
     }
     side = faces.side
     for number in numbers:
         mates = np.flatnonzero(faces.group == faces.group[number])
         other = int(rng.choice(mates[mates != number]))
         points = faces.points[number].astype(float)
-        shift = points - faces.points[other]
+        was = faces.points[other].astype(float)
+        shift = points - was
         says = np.concatenate([faces.actions[number], faces.turn[number]])
         pictures = [faces.pictures[other], faces.pictures[number]]
         if varied:
             shift = shift + rng.normal(0, _JITTER * side, shift.shape)
             shift = shift * (rng.random() > _UNFOUND)
             says = says * (rng.random() > _UNSAID)
-            pictures = _varied(pictures, rng)
+            pictures = _varied(_blotched(pictures, [was, points], rng), rng)
         drawn = sketch(points, side)
         rows["picture"].append(pictures[0])
+        rows["render"].append(faces.pictures[number])
         rows["target"].append(pictures[1])
         rows["motion"].append(coarse_motion(points, shift, side))
         rows["sketch"].append(drawn)
@@ -186,15 +196,16 @@ def draw_pairs(
         for name, values in rows.items()
         if name != "words"
     }
-    planes["picture"] = planes["picture"] / 127.5 - 1
-    planes["target"] = planes["target"] / 127.5 - 1
+    for name in ("picture", "render", "target"):
+        planes[name] = planes[name] / 127.5 - 1
     words = torch.from_numpy(np.array(rows["words"], np.float32).reshape(-1, WORDS))
     return Pairs(words=words, **planes)
 
 
 def losses(network: Animator, pairs: Pairs) -> dict[str, torch.Tensor]:
     """What is descended: the picture at four scales, the warp alone, and how much is filled."""
-    out = network(pairs.picture, pairs.motion, pairs.sketch, pairs.words)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = _made(network, pairs)
     moved = warped(pairs.picture, out["motion"])
     rough = out["motion"] - pairs.motion
     bend = rough.diff(dim=2).abs().mean() + rough.diff(dim=3).abs().mean()
@@ -202,8 +213,12 @@ def losses(network: Animator, pairs: Pairs) -> dict[str, torch.Tensor]:
         "picture": _pyramid(out["result"], pairs.target, pairs.weight),
         "warp": 0.5 * _pyramid(moved, pairs.target, pairs.weight),
         "bend": 2.0 * bend,
-        "filled": 0.02 * out["mask"].mean(),
+        "filled": _FILLING * out["mask"].mean(),
     }
+
+
+def _made(network: Animator, pairs: Pairs) -> dict[str, torch.Tensor]:
+    return network(pairs.picture, pairs.render, pairs.motion, pairs.sketch, pairs.words)
 
 
 def held_out_error(network: Animator, sets: Sequence[FaceSet], seed: int = 0) -> dict[str, float]:
@@ -219,9 +234,9 @@ def held_out_error(network: Animator, sets: Sequence[FaceSet], seed: int = 0) ->
     network.eval()
     with torch.inference_mode():
         for number in numbers:
-            pairs = draw_pairs(faces, np.array([number]), rng, varied=False)
-            out = network(pairs.picture, pairs.motion, pairs.sketch, pairs.words)["result"]
-            for store, made in ((errors, out), (plain, warped(pairs.picture, pairs.motion))):
+            pairs = draw_pairs(faces, np.array([number]), rng)
+            made_by = (errors, _made(network, pairs)["result"])
+            for store, made in (made_by, (plain, warped(pairs.picture, pairs.motion))):
                 off = ((made - pairs.target).abs() * pairs.weight).mean() / pairs.weight.mean()
                 store.append(127.5 * float(off))
     network.train()
@@ -252,6 +267,29 @@ def _pyramid(made: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> 
         total = total + (off.abs() * weight).mean() / weight.mean()
         total = total + off.diff(dim=2).abs().mean() + off.diff(dim=3).abs().mean()
     return total / 4
+
+
+def _blotched(
+    pictures: list[np.ndarray], points: list[np.ndarray], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """The pictures with the same coloured blotches and freckles at face points of each.
+
+    What a painter adds and no render knows: it can only be had by moving the painted skin.
+    """
+    chosen = rng.choice(_SKIN_POINTS, _BLOTCHES)
+    side = pictures[0].shape[0]
+    widths = side * np.where(rng.random(_BLOTCHES) < 0.5, 0.008, 0.05) * rng.uniform(0.6, 1.6)
+    colours = rng.normal(0, 22, (_BLOTCHES, 3)) * (rng.random() > 0.2)
+    rows = np.arange(side) + 0.5
+    blotched = []
+    for picture, places in zip(pictures, points, strict=True):
+        x, y = (
+            np.exp(-0.5 * ((rows - places[chosen, axis, None]) / widths[:, None]) ** 2)
+            for axis in (0, 1)
+        )
+        added = np.einsum("ky,kx,kc->yxc", y, x, colours, optimize=True)
+        blotched.append(np.clip(picture + added, 0, 255))
+    return blotched
 
 
 def _varied(pictures: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
