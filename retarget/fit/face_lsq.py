@@ -37,20 +37,21 @@ def bounded_lsq(
     columns = np.ascontiguousarray(np.moveaxis(gram, 0, 2))
     ahead = (right - price).T - np.matmul(gram, values.T[..., None])[..., 0].T  # minus the gradient
     ahead = np.ascontiguousarray(ahead)
+    inverse = 1 / diagonal
+    change = np.empty_like(limit[0])
     for _ in range(sweeps):
-        largest = 0.0
-        for unknown, column in enumerate(columns):
-            old = values[unknown]
-            new = np.minimum(
-                np.maximum(old + ahead[unknown] / diagonal[unknown], 0), limit[unknown]
-            )
-            change = new - old
-            size = float(np.abs(change).max(initial=0))
-            if size < TOLERANCE:
-                continue
-            largest = max(largest, size)
-            values[unknown] = new
-            ahead -= column * change
-        if largest < 3 * TOLERANCE:
+        wanted = np.minimum(np.maximum(values + ahead * inverse, 0), limit)
+        changes = np.abs(wanted - values).max(1, initial=0)
+        if changes.max(initial=0) < 3 * TOLERANCE:
             break
+        moving = np.flatnonzero(changes >= TOLERANCE)
+        for unknown in moving:
+            old = values[unknown]
+            np.multiply(ahead[unknown], inverse[unknown], out=change)
+            change += old
+            np.maximum(change, 0, out=change)
+            np.minimum(change, limit[unknown], out=change)
+            change -= old
+            old += change
+            ahead -= columns[unknown] * change
     return values.T.copy()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from ...errors import UserError
 from ..body.landmarks import landmarks
@@ -64,16 +65,18 @@ def fit_clip(
     problem = build_problem(targets_of(filled), points, camera, priors)
     with _one_thread():
         parameters = solve(problem, parameters, options, progress)
-    return _motion(parameters, points, camera, keypoints, options)
+        return _motion(parameters, points, camera, keypoints, options)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The tensors are small: a second thread only waits, up to ten times longer under load."""
+    """Tensors and matrices are small: a second thread only waits, up to ten times longer under
+    load."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
