@@ -58,16 +58,17 @@ class Surface:
         row, column = np.divmod(hits.pixel, width)
         here = np.stack([column, row], axis=1) + 0.5
         others = [other for other in (before, after) if other is not vertices]
-        corners = self.faces[hits.face]
+        corners = np.take(self.faces, hits.face, axis=0)
         wanted = np.zeros(len(vertices), bool)
         wanted[corners] = True
         about = self.faces[wanted[self.faces].any(axis=1)]  # all faces at the vertices seen
-        values = np.concatenate([vertex_normals(vertices, about), *others], axis=1)
-        blended = _blend(values.astype(np.float32), corners, hits.weights)
+        values = [vertex_normals(vertices, about), self._rest, *others]
+        shares = hits.weights.astype(np.float32)
+        blended = _blend(np.concatenate(values, axis=1, dtype=np.float32), corners, shares)
         normal = blended[:, :3] * np.where(hits.front, 1.0, -1.0)[:, None]
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        normal /= np.maximum(np.sqrt(np.einsum("pc,pc->p", normal, normal)), 1e-12)[:, None]
         motion = np.zeros((len(here), 4), np.float32)
-        places = iter(np.split(blended[:, 3:], range(3, 3 * len(others), 3), axis=1))
+        places = iter(np.split(blended[:, 6:], range(3, 3 * len(others), 3), axis=1))
         for first, other in ((0, before), (2, after)):
             if other is not vertices:
                 motion[:, first : first + 2] = self.camera.project(next(places)) - here
@@ -76,8 +77,8 @@ class Surface:
             "normal": normal * _VIEW_FROM_CAMERA,
             "normal_world": normal @ self.world_from_camera.T,
             "position": _rays(here, self.camera) * hits.depth[:, None],
-            "uv": _blend(self._uv, 3 * hits.face[:, None] + np.arange(3), hits.weights),
-            "rest": _blend(self._rest, self.faces[hits.face], hits.weights),
+            "uv": _blend(self._uv, 3 * hits.face[:, None] + np.arange(3), shares),
+            "rest": blended[:, 3:6],
             "motion": motion,
             "object": self._object[hits.face],
             "part": self._part[hits.face],
@@ -115,13 +116,12 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
-def _blend(values: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(P, C) float32: values (N, C) at places between three of them (P, 3), weights (P, 3)."""
-    shares = weights.astype(np.float32)
-    total = values[corners[:, 0]]
+def _blend(values: np.ndarray, corners: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """(P, C): values (N, C) at places between three of them (P, 3), as shares (P, 3) say."""
+    total = np.take(values, corners[:, 0], axis=0)
     total *= shares[:, :1]
     for k in (1, 2):
-        total += values[corners[:, k]] * shares[:, k : k + 1]
+        total += np.take(values, corners[:, k], axis=0) * shares[:, k : k + 1]
     return total
 
 
