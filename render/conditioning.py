@@ -45,12 +45,13 @@ def draw_depth(depth: np.ndarray, clip_range: DepthRange) -> np.ndarray:
         depth: (H, W) metres along the camera's z, infinite on the background.
     """
     seen = np.isfinite(depth)
-    inverse = 1.0 / np.where(seen, depth, 1.0)
+    inverse = 1.0 / depth[seen]
     nearest, farthest = 1.0 / clip_range.near, 1.0 / clip_range.far
     spread = max(nearest - farthest, 1e-9)
     level = np.clip((inverse - farthest) / spread, 0.0, 1.0)
-    grey = np.where(seen, DEPTH_FLOOR + (1.0 - DEPTH_FLOOR) * level, 0.0)
-    return np.repeat(_to_bytes(grey)[..., None], 3, axis=2)
+    grey = np.zeros((*depth.shape, 3), np.uint8)
+    grey[seen] = _to_bytes(DEPTH_FLOOR + (1.0 - DEPTH_FLOOR) * level)[:, None]
+    return grey
 
 
 def draw_normal(normal: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -63,12 +64,12 @@ def draw_normal(normal: np.ndarray, seen: np.ndarray) -> np.ndarray:
         normal: (H, W, 3) camera space, x right, y up, z to the viewer, unit length.
         seen: (H, W) bool, where there is a surface.
     """
-    normal = np.asarray(normal, np.float32)  # half the memory to move, and bytes are wanted
-    facing = np.array([0.0, 0.0, 1.0], np.float32)
-    lengths = np.linalg.norm(normal, axis=2, keepdims=True)
-    usable = seen[..., None] & (lengths > 1e-6)
-    unit = np.where(usable, normal / np.maximum(lengths, 1e-6), facing)
-    return _to_bytes((1.0 + unit * np.array([-1.0, 1.0, 1.0], np.float32)) / 2.0)
+    picture = np.full(normal.shape, FACING, np.uint8)
+    there = np.asarray(normal[seen], np.float32)  # half the memory to move, and bytes are wanted
+    lengths = np.sqrt(np.einsum("pc,pc->p", there, there))[:, None]
+    unit = np.where(lengths > 1e-6, there / np.maximum(lengths, 1e-6), np.float32([0, 0, 1]))
+    picture[seen] = _to_bytes((1.0 + unit * np.array([-1.0, 1.0, 1.0], np.float32)) / 2.0)
+    return picture
 
 
 def draw_segmentation(seen: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """One frame's layers in one compressed multi-channel EXR, written whole or not at all.
 
-Channels are named `layer.channel`. Picture, directions and motion are half floats, lengths and
-coordinates are full floats. The file carries the hash of the job that made it, so that a later run
+Channels are named `layer.channel`. Picture, directions and motion are half floats. Lengths and
+coordinates are floats, of which the file keeps 24 bits (compression PXR24): 1 in 65,000, 0.03 mm
+at two metres, for half the size and two thirds of the time. The file carries the hash of the job that made it, so that a later run
 knows its own.
 """
 
@@ -70,14 +71,22 @@ LAYERS: dict[str, Layer] = {
 
 def write_frame(path: Path, layers: Mapping[str, np.ndarray], job: str) -> None:
     """Write every layer of LAYERS, each (H, W) or (H, W, channels), atomically."""
+    seen = np.isfinite(layers["depth"]).any(axis=1).nonzero()[0]
+    rows = slice(seen[0], seen[-1] + 1) if len(seen) else slice(0)
     channels = {}
     for name, layer in LAYERS.items():
         if layer.optional and name not in layers:
             continue
-        values = np.asarray(layers[name], _NUMBERS[layer.storage])
-        planes = values.reshape(*values.shape[:2], len(layer.channels))
-        for k, channel in enumerate(layer.channels):
-            channels[f"{name}.{channel}"] = np.ascontiguousarray(planes[..., k])
+        values = np.asarray(layers[name])
+        height, width = values.shape[:2]
+        planes = np.moveaxis(values.reshape(height, width, len(layer.channels)), 2, 0)
+        number = _NUMBERS[layer.storage]
+        if name in _BEYOND_THE_SIGNER:
+            stored = np.array(planes, number, order="C")
+        else:  # zero beside the signer
+            stored = np.zeros((len(layer.channels), height, width), number)
+            stored[:, rows] = planes[:, rows]
+        channels |= {f"{name}.{key}": p for key, p in zip(layer.channels, stored, strict=True)}
     with atomic_path(path) as partial:
         if find_spec("OpenEXR") is not None:
             _write_fast(partial, channels, job)
@@ -89,7 +98,7 @@ def _write_fast(path: Path, channels: Mapping[str, np.ndarray], job: str) -> Non
     import OpenEXR
 
     header = {
-        "compression": OpenEXR.ZIP_COMPRESSION,
+        "compression": OpenEXR.PXR24_COMPRESSION,
         "type": OpenEXR.scanlineimage,
         JOB_ATTRIBUTE: job,
     }
@@ -108,7 +117,7 @@ def _write_in_blender(path: Path, channels: Mapping[str, np.ndarray], job: str) 
     spec.channelformats = tuple(
         oiio.TypeDesc("half" if plane.dtype == np.float16 else "float") for plane in planes
     )
-    spec.attribute("compression", "zip")
+    spec.attribute("compression", "pxr24")
     spec.attribute(JOB_ATTRIBUTE, job)
     output = oiio.ImageOutput.create(str(path))
     pixels = np.stack([plane.astype(np.float32) for plane in planes], axis=-1)
@@ -117,6 +126,7 @@ def _write_in_blender(path: Path, channels: Mapping[str, np.ndarray], job: str) 
         raise OSError(f"{path} cannot be written: {output.geterror()}")
 
 
+_BEYOND_THE_SIGNER = ("beauty", "alpha", "depth")
 _NUMBERS = {"half": np.float16, "float": np.float32}
 
 

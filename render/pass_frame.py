@@ -165,7 +165,8 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
         else:
             from PIL import Image
 
-            Image.fromarray(picture).save(partial, compress_level=1)
+            # Runs alone (zlib's Z_RLE): smaller here than the fastest search, and faster.
+            Image.fromarray(picture).save(partial, compress_level=1, compress_type=3)
 
 
 def _write_in_blender(path: Path, picture: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..retarget.motion import Motion
-from . import engines, scene
+from . import cycles, engines, scene
 from .avatar.avatar import Avatar
 from .avatar.colours import hex_to_linear, srgb_to_linear
 from .backdrop import PLATE_FILE, Backdrop, panorama_behind, read_hdri
@@ -65,6 +65,8 @@ def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
     used = engines.prepare(
         stage.scene, job["engine"], job["device"], job["threads"], behind.cut_out
     )
+    if job["engine"] == "cycles":
+        cycles.one_quality(stage.scene)
     report({"note": f"Rendering with {used}."})
     quality = Quality(job["samples"], job["denoise"])
 

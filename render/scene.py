@@ -212,6 +212,7 @@ def _place_lamp(made: Any, lamp: AreaLight, aim: np.ndarray, turn: np.ndarray) -
     made.location = Vector(aim) + away * lamp.distance
     made.rotation_euler = (-away).to_track_quat("-Z", "Y").to_euler()
     made.visible_camera = False
+    data.cycles.use_multiple_importance_sampling = False  # no mirrors: found by aiming alone
 
 
 def _build_world(rig: LightRig, background: np.ndarray) -> Any:
