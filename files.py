@@ -38,7 +38,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     partial = _sibling(path)
     try:
         with disk_errors(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             yield partial
             os.replace(partial, path)
     finally:
@@ -145,6 +145,15 @@ def disk_errors(folder: Path) -> Iterator[None]:
                 "choose another folder."
             ) from error
         raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # a drive that is not there, or a folder such as /proc
+        raise UserError(
+            f"Nothing can be written into {folder} ({error.strerror}): choose another folder."
+        ) from error
 
 
 def _inside(filename: Any, folder: Path) -> bool:

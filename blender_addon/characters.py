@@ -78,6 +78,19 @@ def editable(armature: Any) -> Any:
     return armature
 
 
+def why_not_editable(context: Any) -> str:
+    """What the panel says of a chosen armature that cannot be keyed; "" where it can."""
+    try:
+        armature = chosen(context)
+    except UserError:
+        return ""  # said elsewhere
+    try:
+        editable(armature)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def map_of(armature: Any, settings: Any) -> RigMap:
     """The armature's map: found, of the family that was chosen, or from the file.
 

@@ -132,6 +132,9 @@ class DIFFSIGN_PT_retarget(_Section):
         layout.prop(own, "rate")
         layout.prop(own, "strip")
         layout.operator("diffsign.retarget", icon="POSE_HLT")
+        reason = characters.why_not_editable(context)
+        if reason:
+            paragraph(layout, reason, "LIBRARY_DATA_DIRECT")
         row = layout.row()
         row.operator_menu_enum("diffsign.export", "format", text="Export", icon="EXPORT")
 

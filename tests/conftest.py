@@ -1,8 +1,12 @@
-"""What several tests share: the command line, run as the shell would run it."""
+"""What several tests share: the command line, run as the shell would, and the add-on in Blender."""
 
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 _COMMANDS = {"diffsign": "main", "diffsign-retarget": "retarget", "diffsign-generate": "generate"}
@@ -38,3 +42,32 @@ def assert_refused():
             assert word in done.stderr
 
     return check
+
+
+@pytest.fixture
+def in_blender(tmp_path):
+    """Run a program after addon_start.py in a process that alone loads Blender; what it said to
+    `done`. Its folder is the test's."""
+
+    def run(program: str):
+        from diffsign.retarget.rig.mpfb import mpfb_skeleton
+
+        rig, bones = mpfb_skeleton("mixamo"), tmp_path / "bones.npz"
+        matrices = np.tile(np.eye(4), (len(rig.names), 1, 1))
+        matrices[:, :3, :3], matrices[:, :3, 3] = rig.rotations, rig.heads
+        names = np.array(rig.names)
+        np.savez(bones, names=names, parents=rig.parents, matrices=matrices, tails=rig.tails)
+        start = Path(__file__).with_name("addon_start.py").read_text(encoding="utf-8")
+        child = subprocess.run(
+            [sys.executable, "-c", start + program, str(tmp_path), str(bones)],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            env=os.environ
+            | {"BLENDER_USER_RESOURCES": str(tmp_path / "user"), "OMP_NUM_THREADS": "1"},
+        )
+        said = [line for line in child.stdout.splitlines() if line.startswith("@")]
+        assert said, child.stdout[-2000:] + child.stderr[-3000:]
+        return json.loads(said[-1][1:])
+
+    return run
