@@ -68,8 +68,8 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 train-mini: $(STAMP)
-	$(BIN)/python -m diffsign.render.synthesis -o $(SAMPLES) --count $(SAMPLE_COUNT)
-	$(BIN)/python -m diffsign.generate.mini.train $(SAMPLES) -o $(MINI) --minutes $(MINUTES)
+	$(BIN)/diffsign mini samples -o $(SAMPLES) --count $(SAMPLE_COUNT)
+	$(BIN)/diffsign mini train $(SAMPLES) -o $(MINI) --minutes $(MINUTES)
 
 train-expression: $(STAMP)
 	$(BIN)/diffsign expression train renders $(CLIPS) -o $(EXPRESSION) --minutes $(MINUTES)

@@ -2,7 +2,7 @@
 
     python benchmarks/dress.py SAMPLES [--cache FOLDER] [--wrong]
 
-SAMPLES is a folder that `python -m diffsign.render.synthesis` filled, so the record behind every
+SAMPLES is a folder that `diffsign mini samples` filled, so the record behind every
 picture is known. The references are its targets in which no hand is before the face, as nobody
 gives such a picture of a signer. assets/looks.json was fitted on signers of seed 0: any other seed
 is held out. Colours are compared as records hold them, by CIEDE2000. --cache keeps detections.

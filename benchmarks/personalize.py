@@ -3,7 +3,7 @@
     diffsign personalize DIR/00000[0-7]_target.png -o LORA --model mini
     python benchmarks/personalize.py DIR LORA --held-out 8 9 [--strengths 0.3 0.6 1]
 
-DIR holds samples of one signer (`python -m diffsign.render.synthesis --poses 10`). The held-out
+DIR holds samples of one signer (`diffsign mini samples --poses 10`). The held-out
 poses are painted with the conditioning images of the samples. Below strength 1 painting starts from
 the signer's own quick render in other colours (hue turned by 120 degrees), so that the person must
 come from the LoRA or the image. Prints, over the signer's pixels: the mean distance in Lab of the

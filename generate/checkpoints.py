@@ -148,7 +148,7 @@ def mini_checkpoint() -> Checkpoint:
     if not (MINI_FOLDER / "model_index.json").is_file():
         raise UserError(
             f"The model mini is missing from this installation ({MINI_FOLDER}): install diffsign "
-            "again or train it with python -m diffsign.generate.mini.train."
+            "again or train it with diffsign mini train."
         )
     return replace(folder_checkpoint(MINI_FOLDER), name="mini")
 

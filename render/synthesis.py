@@ -1,6 +1,6 @@
 """Make training samples: signers who do not exist, in poses that nobody took.
 
-`python -m diffsign.render.synthesis -o DIR --count N --seed S --workers 2`
+`diffsign mini samples -o DIR --count N --seed S --workers 2`
 
 Each sample is `{id:06d}_{beauty,target,depth,normal,openpose}.png`, `{id:06d}_part.png` (8 bit,
 index into PARTS) and `{id:06d}.json` (the signer's record, a caption, boxes [x0, y0, x1, y1] of
@@ -12,15 +12,11 @@ written last: what has one is whole and is not made again.
 from __future__ import annotations
 
 import queue
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import click
 
 from ..errors import UserError
 from ..files import sweep
@@ -157,38 +153,3 @@ def _job(out: Path, groups: list[dict[str, Any]], options: SynthesisOptions) -> 
         "target_samples": options.target_samples,
         "threads": 1,
     }
-
-
-@click.command()
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder.")
-@click.option("--count", default=64, show_default=True, help="How many samples.")
-@click.option("--seed", default=0, show_default=True, help="Other seeds give other signers.")
-@click.option("--first", default=0, show_default=True, help="Number of the first sample.")
-@click.option("--poses", default=8, show_default=True, help="Samples that share a signer.")
-@click.option("--size", default=512, show_default=True, help="Sides of the pictures in pixels.")
-@click.option("--target-samples", default=8, show_default=True, help="Samples per pixel.")
-@click.option("--workers", default=2, show_default=True, help="Blender processes.")
-def main(out: Path, **settings: int) -> None:
-    """Render training samples of made-up signers."""
-    start = said = time.monotonic()
-
-    def progress(done: int, total: int) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said > 10 or done == total:
-            said = now
-            click.echo(f"{done} of {total} samples, {now - start:.0f} s", err=True)
-
-    try:
-        result = synthesise(out, SynthesisOptions(**settings), progress)
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    click.echo(f"{result.made} made, {result.kept} kept, {len(result.failed)} failed in {out}")
-    for number, why in list(result.failed.items())[:5]:
-        click.echo(f"sample {number}: {why}", err=True)
-    sys.exit(1 if result.failed else 0)
-
-
-if __name__ == "__main__":
-    main()

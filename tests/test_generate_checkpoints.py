@@ -116,7 +116,7 @@ def test_auto_is_mini_without_weights_or_without_a_gpu(
 
 def test_a_missing_mini_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "MINI_FOLDER", tmp_path)
-    with pytest.raises(UserError, match=r"generate\.mini\.train"):
+    with pytest.raises(UserError, match="diffsign mini train"):
         resolve_model("mini")
 
 

@@ -382,3 +382,20 @@ def test_the_last_stage_saves_what_it_trained() -> None:
     assert stages_of("paint") == ("paint", "save")
     assert stages_of("vae") == ("vae",)
     assert stages_of(None) == (*STAGES, "save")
+
+
+def test_the_command_makes_samples_and_says_what_cannot_be_trained(tmp_path, capsys) -> None:
+    from diffsign.cli import main
+
+    def stopped(*words: str) -> str:
+        with pytest.raises(SystemExit) as stop:
+            main(["mini", *words])
+        assert stop.value.code == 2
+        said = capsys.readouterr().err.strip()
+        assert "\n" not in said and said.startswith("diffsign:")
+        return said
+
+    assert "--minutes" in stopped("train", str(tmp_path), "-o", str(tmp_path), "--minutes", "0")
+    assert "--workers" in stopped("train", str(tmp_path), "-o", str(tmp_path), "--workers", "0")
+    assert "mini samples" in stopped("train", str(tmp_path), "-o", str(tmp_path / "out"))
+    assert "count" in stopped("samples", "-o", str(tmp_path / "out"), "--count", "0")

@@ -72,7 +72,7 @@ def load_samples(folder: Path, cache: Path, progress: Progress | None = None) ->
     if not names:
         raise UserError(
             f"no complete training sample in {folder}; render some with "
-            "`python -m diffsign.render.synthesis` and give their folder"
+            "`diffsign mini samples` and give their folder"
         )
     if _cached_names(cache) != names:
         with atomic_dir(cache) as beside:

@@ -1,6 +1,6 @@
 """Train mini from rendered samples with one command.
 
-`python -m diffsign.generate.mini.train SAMPLES -o DIR [--minutes N] [--stage NAME]`
+`diffsign mini train SAMPLES -o DIR [--minutes N] [--stage NAME]`
 
 The stages are vae, looks, paint and save. DIR/work holds the decoded samples, checkpoints, logs
 and contact sheets; DIR/mini is the finished checkpoint. A killed run goes on where it stopped;
@@ -9,7 +9,6 @@ with a larger --minutes a finished one trains on. The budget is shared as SHARES
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -233,30 +232,21 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m diffsign.generate.mini.train")
-    parser.add_argument("samples", type=Path, help="folder written by render/synthesis.py")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="work and result folder")
-    parser.add_argument("--minutes", type=float, default=60.0, help="whole budget (60)")
-    parser.add_argument(
-        "--stage", choices=(*STAGES, "save"), help="only this stage (paint saves too)"
-    )
-    parser.add_argument("--workers", type=int, help="processes (one per core; one with a GPU)")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    workers = given.workers if given.workers is not None else default_workers()
-    options = TrainOptions(
-        given.samples, given.out, given.minutes, workers=workers, seed=given.seed
-    )
-    try:
-        folder = train(options, _stages(given.stage))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(folder)
-    return 0
+def train_stages(
+    samples: Path,
+    out: Path,
+    minutes: float = 60.0,
+    stage: str | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+) -> Path:
+    """`diffsign mini train`: all stages or one, on as many processes as there are cores.
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises UserError as `train` does, and where the time or the processes are none.
+    """
+    if not minutes > 0:
+        raise UserError(f"--minutes is {minutes:g}: give the time to train, above 0.")
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers is {workers}: give at least 1 process.")
+    workers = workers or default_workers()
+    return train(TrainOptions(samples, out, minutes, workers=workers, seed=seed), _stages(stage))

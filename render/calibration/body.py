@@ -1,6 +1,6 @@
 """Measure where MediaPipe sees the points of body and hands, on signers whose truth is known.
 
-    python -m diffsign.render.synthesis -o SAMPLES --count 400
+    diffsign mini samples -o SAMPLES --count 400
     python -m diffsign.render.calibration.body SAMPLES -o assets/landmark_offsets.json
 
 Every sample's pose and camera follow from its seed and number, so the truth need not be stored. The
@@ -177,7 +177,7 @@ def read_views(folder: Path) -> list[View]:
     records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
     if not records:
         raise UserError(
-            f"{folder} holds no samples: make some with python -m diffsign.render.synthesis."
+            f"{folder} holds no samples: make some with diffsign mini samples."
         )
     views: list[View] = []
     avatar: tuple[list[int], Avatar] | None = None

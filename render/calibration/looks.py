@@ -2,7 +2,7 @@
 
     python -m diffsign.render.calibration.looks SAMPLES -o assets/looks.json
 
-SAMPLES is a folder that `diffsign.render.synthesis` filled. Pictures in which no face is found are
+SAMPLES is a folder that `diffsign mini samples` filled. Pictures in which no face is found are
 left out; so are those in which a hand is before the face, where the sample names the boxes.
 """
 
