@@ -122,11 +122,11 @@ def _depth(body: Body, betas: np.ndarray, pose: np.ndarray, side: str) -> float:
     surface = sample_surface(body)
     shape = shaped(body, surface, betas)
     turned = joint_transforms(shape.joints, pose.reshape(1, -1), np.zeros((1, 3)))
-    points, normals = (values[0] for values in pose_surface(surface, shape, *turned, None))
+    points, normals = (values[0] for values in pose_surface(shape, *turned, None))
     own = (INDEX[f"{side}_elbow"], *HANDS[side])
     probes = points[surface.hands[side]]
     among = candidates(probes, points, ~np.isin(surface.bone, own), 0.03)
-    return max(0.0, -float(nearest(probes, points, normals, among).gap.min()))
+    return max(0.0, -float(nearest(probes, points, normals, surface.aside, among).gap.min()))
 
 
 def _posed(body: Body, vertices: np.ndarray, joints: np.ndarray, pose: np.ndarray) -> np.ndarray:

@@ -95,11 +95,16 @@ def test_a_hand_on_the_chest_lies_on_a_heavy_chest_and_not_in_it(body):
     assert -0.005 < gaps_of[True] < 0.010
 
 
-def test_fingers_face_and_spine_are_the_sources_and_palms_hardly_turn(body, chin, child):
+def test_face_and_spine_are_the_sources_and_fingers_and_palms_hardly_turn(body, chin, child):
     performed = perform(chin, body, child)
     change = np.abs(performed.poses - chin.poses).reshape(-1, 55, 3).max(axis=(0, 2))
-    assert {joint for joint in range(55) if change[joint] > 1e-6} <= ARMS
-    assert change[[*LEFT_HAND, *RIGHT_HAND]].max() == 0
+    fingers = {*LEFT_HAND, *RIGHT_HAND}
+    assert {joint for joint in range(55) if change[joint] > 1e-5} <= ARMS | fingers
+    bent = [
+        Rotation.from_rotvec(motion.poses.reshape(-1, 55, 3)[:, sorted(fingers)].reshape(-1, 3))
+        for motion in (chin, performed)
+    ]
+    assert np.degrees((bent[0].inv() * bent[1]).magnitude()).max() < 2
     turned = []
     for motion in (chin, performed):
         joints = shape_body(body, motion.betas)[1]
@@ -194,7 +199,8 @@ def test_gaps_are_signed_distances_to_a_sphere():
         probes = np.random.default_rng(0).normal(size=(50, 3))
         probes *= radius / np.linalg.norm(probes, axis=1, keepdims=True)
         near = np.linalg.norm(probes[:, None] - ball.vertices, axis=-1).argmin(1)
-        found = gaps(probes, ball.vertices[near], ball.vertices[near] / 0.1)
+        aside = np.full(50, 0.006)
+        found = gaps(probes, ball.vertices[near], ball.vertices[near] / 0.1, aside)
         np.testing.assert_allclose(found, radius - 0.1, atol=0.001)
 
 

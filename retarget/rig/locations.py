@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..body.model import joint_transforms
+from ..body.skeleton import INDEX
+from .rules import Performer
+from .surface import SIDES, Surface, pose_surface
+
 _REACH = 0.02
 """Metres: nearer pairs all count alike."""
 _FALL = 3
@@ -26,6 +31,40 @@ class Pull:
 
     weight: np.ndarray
     place: np.ndarray
+
+
+def locate(surface: Surface, source: Performer, performer: Performer) -> np.ndarray:
+    """Wrists (T, 2, 3) that are to the performer's body what the source's are to the source's."""
+    scale = _arm_length(performer.shape.joints) / _arm_length(source.shape.joints)
+    chosen = [surface.anchors, *(surface.probes[side][::4] for side in SIDES)]
+    ends = np.cumsum([len(part) for part in chosen])[:-1]
+    (before, _), (after, wrists) = (
+        _anchors(who, np.concatenate(chosen), ends) for who in (source, performer)
+    )
+    own = [after[k + 1] - wrists[:, k, None] for k in (0, 1)]
+    pulls = []
+    for k, side in enumerate(SIDES):
+        keep = surface.bone[surface.anchors] != INDEX[f"{side}_elbow"]
+        pulls.append(
+            pull_to_surface(before[k + 1], before[0][:, keep], own[k], after[0][:, keep], scale)
+        )
+    between = pull_to_surface(before[1], before[2], own[0], own[1], scale)
+    return wrists_from(pulls[0], pulls[1], between)
+
+
+def _anchors(
+    who: Performer, chosen: np.ndarray, ends: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Chosen points of a performer, split at ends, and the wrists (T, 2, 3)."""
+    rotations, positions = joint_transforms(who.shape.joints, who.poses, who.trans)
+    points, _ = pose_surface(who.shape, rotations, positions, who.actions, chosen)
+    wrists = positions[:, [INDEX[f"{side}_wrist"] for side in SIDES]]
+    return np.split(points, ends, axis=1), wrists
+
+
+def _arm_length(joints: np.ndarray) -> float:
+    chain = [INDEX[f"left_{name}"] for name in ("shoulder", "elbow", "wrist")]
+    return float(np.linalg.norm(np.diff(joints[chain], axis=0), axis=1).sum())
 
 
 def pull_to_surface(

@@ -7,6 +7,7 @@ point of the avatar's chin.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,11 +28,12 @@ _ARM = ("shoulder", "elbow")
 _SPACING_HAND, _SPACING_HEAD, _SPACING_TRUNK, _SPACING_ARM, _SPACING_LAP = (
     0.006,
     0.009,
-    0.016,
+    0.014,
     0.013,
-    0.018,
+    0.014,
 )
 _SPACING_PROBES, _SPACING_ANCHORS = 0.010, 0.040
+_ASIDE = 0.9
 _HIDDEN = 0.012
 """Metres that a point of the head may lie under its neighbours: lips do, the inside of the mouth
 and the sockets do not count as skin."""
@@ -42,7 +44,8 @@ class Surface:
     """N points of a body's skin.
 
     Attributes:
-        ids: (N,) vertices. weights: (N, 55) skinning. bone: (N,) the joint that holds each most.
+        ids: (N,) vertices. bone: (N,) the joint that holds each most. aside: (N,) metres aside of
+        a point up to which its tangent plane stands for the skin: about half way to the next.
         hands: by side, the numbers (H,) of the points that move with a hand alone.
         arms: by side, the numbers of the points on the forearm and around the elbow.
         probes: by side, those of the hand's points that are kept off the rest of the body.
@@ -50,8 +53,8 @@ class Surface:
     """
 
     ids: np.ndarray
-    weights: np.ndarray
     bone: np.ndarray
+    aside: np.ndarray
     hands: dict[str, np.ndarray]
     arms: dict[str, np.ndarray]
     probes: dict[str, np.ndarray]
@@ -60,12 +63,25 @@ class Surface:
 
 @dataclass(frozen=True)
 class Shape:
-    """A surface on one person, at rest: points and normals (N, 3), joints (55, 3), actiondirs."""
+    """A surface on one person, at rest: points and normals (N, 3), skinning weights (N, 55),
+    joints (55, 3), and actiondirs (N, 3, 52 or 0), what the facial actions add."""
 
     points: np.ndarray
     normals: np.ndarray
+    weights: np.ndarray
     joints: np.ndarray
     actiondirs: np.ndarray
+
+    @cached_property
+    def blends(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 220), (N, 165): what a frame's joints are multiplied by to pose points, normals."""
+        count = len(self.points)
+        homogeneous = np.concatenate([self.points, np.ones((count, 1))], 1)
+        weights = self.weights[:, :, None]
+        return (
+            (weights * homogeneous[:, None]).reshape(count, -1).astype(np.float32),
+            (weights * self.normals[:, None]).reshape(count, -1).astype(np.float32),
+        )
 
 
 def sample_surface(body: Body) -> Surface:
@@ -83,7 +99,9 @@ def sample_surface(body: Body) -> Surface:
     parts.append((skin[np.isin(bone[skin], limbs)], _SPACING_ARM))
     for side in SIDES:
         parts.append((skin[np.isin(bone[skin], HANDS[side])], _SPACING_HAND))
-    ids = np.concatenate([part[_thinned(vertices[part], spacing)] for part, spacing in parts])
+    thin = [part[_thinned(vertices[part], spacing)] for part, spacing in parts]
+    ids = np.concatenate(thin)
+    aside = np.repeat([_ASIDE * spacing for _, spacing in parts], [len(part) for part in thin])
     weights = body.weights[ids]
     holder = bone[ids]
     hands = {side: np.flatnonzero(weights[:, HANDS[side]].sum(1) > 0.98) for side in SIDES}
@@ -91,18 +109,18 @@ def sample_surface(body: Body) -> Surface:
     arms = {s: np.flatnonzero(holder == INDEX[f"{s}_elbow"])[::3] for s in SIDES}
     fixed = np.flatnonzero(~np.isin(holder, (*HANDS["left"], *HANDS["right"])))
     anchors = fixed[_thinned(vertices[ids[fixed]], _SPACING_ANCHORS)]
-    return Surface(ids, weights, holder, hands, arms, probes, anchors)
+    return Surface(ids, holder, aside, hands, arms, probes, anchors)
 
 
 def shaped(body: Body, surface: Surface, betas: np.ndarray) -> Shape:
     """The surface on the person of the given betas (up to B)."""
     vertices, joints = shape_body(body, betas)
-    normals = _normals(vertices, body.faces[body.group_faces("body")])
-    return Shape(vertices[surface.ids], normals[surface.ids], joints, body.actiondirs[surface.ids])
+    normals = vertex_normals(vertices, body.faces[body.group_faces("body")])
+    ids = surface.ids
+    return Shape(vertices[ids], normals[ids], body.weights[ids], joints, body.actiondirs[ids])
 
 
 def pose_surface(
-    surface: Surface,
     shape: Shape,
     rotations: np.ndarray,
     positions: np.ndarray,
@@ -117,28 +135,41 @@ def pose_surface(
     """
     frames = len(rotations)
     offsets = positions - (rotations @ shape.joints[..., None])[..., 0]
-    table = np.concatenate([rotations.reshape(frames, 55, 9), offsets], -1).astype(np.float32)
-    blended = surface.weights[chosen] @ table  # (T, N, 12)
-    turn = blended[..., :9].reshape(frames, -1, 3, 3)
-    rest = shape.points[chosen].astype(np.float32)[None]
+    turns = np.swapaxes(rotations, -1, -2)
+    moves = np.concatenate([turns, offsets[:, :, None]], 2)
+
+    def posed(blend: np.ndarray, table: np.ndarray) -> np.ndarray:
+        # One product for all frames: (N, K) times (K, T * 3).
+        flat = table.reshape(frames, -1, 3).transpose(1, 0, 2).reshape(-1, frames * 3)
+        found = blend[chosen] @ flat.astype(np.float32)
+        return np.ascontiguousarray(found.reshape(-1, frames, 3).transpose(1, 0, 2))
+
+    points, normals = posed(shape.blends[0], moves), posed(shape.blends[1], turns)
+    normals /= np.maximum(np.sqrt((normals * normals).sum(-1, keepdims=True)), 1e-9)
     if actions is not None and shape.actiondirs.shape[2] == actions.shape[1]:
-        rest = rest + _moved(shape.actiondirs[chosen], actions)
-    points = np.einsum("tnij,tnj->tni", turn, np.broadcast_to(rest, turn.shape[:3]))
-    normals = np.einsum("tnij,nj->tni", turn, shape.normals[chosen].astype(np.float32))
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-    return points + blended[..., 9:], normals
+        _add_actions(points, shape, rotations, actions, chosen)
+    return points, normals
 
 
-def _moved(actiondirs: np.ndarray, actions: np.ndarray) -> np.ndarray:
-    """What the facial actions add (T, N, 3); few points move, so only those are computed."""
-    moving = np.flatnonzero(np.abs(actiondirs).max(axis=(1, 2)) > 1e-5)
-    added = np.zeros((len(actions), len(actiondirs), 3), np.float32)
-    flat = actiondirs[moving].reshape(-1, actiondirs.shape[2]) @ actions.T.astype(np.float32)
-    added[:, moving] = flat.T.reshape(len(actions), -1, 3)
-    return added
+def _add_actions(
+    points: np.ndarray,
+    shape: Shape,
+    rotations: np.ndarray,
+    actions: np.ndarray,
+    chosen: np.ndarray | slice,
+) -> None:
+    """Add what the facial actions move; few points do, so only those are computed."""
+    dirs, weights = shape.actiondirs[chosen], shape.weights[chosen]
+    moving = np.flatnonzero(np.abs(dirs).max(axis=(1, 2)) > 1e-5)
+    frames = len(actions)
+    flat = dirs[moving].reshape(-1, dirs.shape[2]) @ actions.T.astype(np.float32)
+    moved = flat.T.reshape(frames, len(moving), 1, 3)
+    turns = weights[moving] @ rotations.reshape(frames, -1, 9).astype(np.float32)
+    points[:, moving] += (turns.reshape(frames, -1, 3, 3) * moved).sum(-1)
 
 
-def _normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Outward unit normals (V, 3) of a mesh whose faces (F, 3) are counter-clockwise outside."""
     corners = vertices[faces]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     flat = faces.reshape(-1)

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SIDEWAYS = 0.006
-"""Metres aside of a vertex up to which its tangent plane stands for the skin."""
-
 
 @dataclass(frozen=True)
 class Near:
@@ -30,11 +27,18 @@ def candidates(
     return chosen[((rest > low[1:]) & (rest < high[1:])).all(1)]
 
 
-def nearest(probes: np.ndarray, points: np.ndarray, normals: np.ndarray, among: np.ndarray) -> Near:
+def nearest(
+    probes: np.ndarray,
+    points: np.ndarray,
+    normals: np.ndarray,
+    aside: np.ndarray,
+    among: np.ndarray,
+) -> Near:
     """The nearest of the surface's points to every probe (P, 3).
 
     Args:
-        points, normals: (N, 3). among: numbers of the points that count.
+        points, normals: (N, 3). aside: (N,) metres up to which a point's tangent plane stands for
+            the skin. among: numbers of the points that count.
     """
     if not len(among):
         return Near(np.zeros(len(probes), np.int64), np.full(len(probes), np.inf))
@@ -42,18 +46,23 @@ def nearest(probes: np.ndarray, points: np.ndarray, normals: np.ndarray, among: 
     a, b = probes - middle, points[among] - middle
     square = (b * b).sum(1) - 2 * a @ b.T
     point = among[square.argmin(1)]
-    return Near(point, gaps(probes, points[point], normals[point]))
+    return Near(point, gaps(probes, points[point], normals[point], aside[point]))
 
 
-def gaps(probes: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+def gaps(
+    probes: np.ndarray, points: np.ndarray, normals: np.ndarray, aside: np.ndarray
+) -> np.ndarray:
     """Signed distances (P,) of probes to the skin about points (P, 3).
 
     Beside a ridge the nearest point may face away although nothing is pierced: only what lies
     more under it than beside it is inside.
+
+    Args:
+        aside: (P,) metres up to which each point's tangent plane stands for the skin.
     """
     offset = probes - points
     along = (offset * normals).sum(-1)
-    aside = np.sqrt(np.maximum((offset**2).sum(-1) - along**2, 0))
-    beyond = np.maximum(aside - _SIDEWAYS, 0)
-    inside = (along < 0) & (aside < _SIDEWAYS - along)
+    off = np.sqrt(np.maximum((offset**2).sum(-1) - along**2, 0))
+    beyond = np.maximum(off - aside, 0)
+    inside = (along < 0) & (off < aside - along)
     return np.where(inside, along, np.hypot(along, beyond))
