@@ -91,7 +91,7 @@ def _check(asked: Asked) -> None:
 
 def _own_source(path: Path) -> Path | None:
     """What a run was made from, where it still stands unchanged."""
-    from .run import source_clip
+    from .remembered import source_clip
 
     return source_clip(path) if path.is_dir() else None
 

@@ -42,7 +42,7 @@ def write_comparisons(folder: Path) -> tuple[Path, ...]:
         UserError: the folder holds no finished run, or the enhancement was off.
     """
     from ..video import probe, read_frames, write_video
-    from .run import source_clip
+    from .remembered import source_clip
 
     clip = _video(source_clip(folder))
     plain = folder / (STEADY if (folder / STEADY).is_dir() else FRAMES)
@@ -122,6 +122,6 @@ def _tile(picture: np.ndarray, box: "Box | None") -> np.ndarray:
 
 
 def _video(clip: Path | None) -> Path | None:
-    from .run import is_video
+    from .checks import is_video
 
     return clip if clip is not None and is_video(clip) else None

@@ -113,6 +113,6 @@ def marked_frames(folder: Path, clip: Path | None, wanted: list[int]) -> dict[in
 
 
 def _video(clip: Path | None) -> Path | None:
-    from .run import is_video
+    from .checks import is_video
 
     return clip if clip is not None and is_video(clip) else None

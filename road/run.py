@@ -5,14 +5,14 @@ Bad input is refused before the first stage and before anything is written.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..files import read_json, sha256, sweep, write_json
-from ..retarget.keypoints.source import FILE_SUFFIXES
+from ..files import sweep, write_json
 from ..retarget.motion_files.load import is_motion_file
+from .checks import check_all, check_clip, check_look, check_viewing, is_video
 from .fit_page import FIT_PAGE, fit_page_stage
 from .generate_stages import (
     COMPARE_VIDEO,
@@ -32,6 +32,7 @@ from .model import Model, find_model
 from .options import Fitting, Look, Painting, Running, Viewing
 from .overlay import OVERLAY_VIDEO, overlay_stage
 from .progress import Reporter, make_reporter
+from .remembered import is_private, remember_source, remember_viewing, source_clip, viewing_before
 from .retarget_stages import (
     CHARACTER_CAPTION,
     KEYPOINTS,
@@ -43,7 +44,6 @@ from .retarget_stages import (
     fit_stage,
     fitted_points_stage,
     keypoints_stage,
-    pass_options,
     passes_stage,
     read_motion_stage,
 )
@@ -52,8 +52,6 @@ from .stages import Ledger, Outcome, Stage, run_stage
 RECORD = "signer.json"
 REPORT = "report.html"
 _LOG = "log.txt"
-_SOURCE = "source.json"
-_VIEWING = "viewing.json"
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,11 @@ class Road:
     force: bool
 
     def do(self, stage: Stage) -> Outcome:
-        return run_stage(stage, self.ledger, self.reporter, self.force)
+        """Do a stage, or take what an earlier run left of it, and tell what it noted."""
+        outcome = run_stage(stage, self.ledger, self.reporter, self.force)
+        for note in outcome.facts.get("notes", ()):
+            self.reporter.note(note)
+        return outcome
 
 
 def run(
@@ -83,10 +85,8 @@ def run(
     Raises:
         UserError: bad input, a full disk, another run in the same folder.
     """
-    check_clip(clip)
-    check_look(look)
     viewing = viewing or Viewing()
-    check_viewing(viewing)
+    check_all(clip, look, viewing)
     model = find_model(look, painting)
     with _road(folder, running) as road:
         road.reporter.note(f"Model: {model.reason}.")
@@ -121,9 +121,7 @@ def run_paint(folder: Path, look: Look, painting: Painting, running: Running) ->
     with _road(folder, running) as road:
         road.reporter.note(f"Model: {model.reason}.")
         stage = paint_stage(folder, look, painting, model, look.prompt or "a person signing")
-        painted = road.do(replace(stage, inputs=(*stage.inputs, *pictures), after=()))
-        for note in painted.facts.get("notes", ()):
-            road.reporter.note(note)
+        road.do(replace(stage, inputs=(*stage.inputs, *pictures), after=()))
         frames, before = FRAMES, "paint"
         if painting.steady != "off":
             road.do(replace(steady_stage(folder), after=("paint",)))
@@ -145,10 +143,8 @@ def run_anonymize(
     a signer who would resemble the source is chosen anew. Returns what may be shared."""
     from .anonymize import looks_stage, privacy_notes, privacy_record, unlike_source
 
-    check_clip(clip)
-    check_look(look)
     viewing = viewing or Viewing()
-    check_viewing(viewing)
+    check_all(clip, look, viewing)
     model = find_model(look, painting)
     video = is_video(clip)
     with _road(folder, running) as road:
@@ -171,10 +167,8 @@ def run_retarget(
     viewing: Viewing | None = None,
 ) -> tuple[Path, ...]:
     """Turn `clip` into `folder`/passes. Returns the paths of the results. Raises as `run`."""
-    check_clip(clip)
-    check_look(look)
     viewing = viewing or Viewing()
-    check_viewing(viewing)
+    check_all(clip, look, viewing)
     with _road(folder, running) as road:
         _retarget(road, clip, fitting)
         _dress_and_render(road, look, viewing)
@@ -199,69 +193,13 @@ def run_generate(
         raise UserError(f"{motion} is missing: run diffsign-retarget CLIP -o {folder} first.")
     check_look(look)
     if viewing is None or viewing == Viewing():
-        viewing = _viewing_before(folder)
+        viewing = viewing_before(folder)
     check_viewing(viewing)
     model = find_model(look, painting)
     with _road(folder, running) as road:
         road.reporter.note(f"Model: {model.reason}.")
         caption = _dress_and_render(road, look, viewing)
         return _generate(road, look, painting, model, caption)
-
-
-def check_clip(clip: Path) -> None:
-    """Refuse a clip that cannot be read, before anything is made."""
-    if not clip.exists():
-        raise UserError(f"There is no file {clip}: check its name and folder.")
-    if is_video(clip):
-        from ..video import probe
-
-        probe(clip)
-
-
-def check_look(look: Look) -> None:
-    """Refuse an appearance or a colour that cannot be read, before anything is made."""
-    if look.pictures:
-        from ..render.dress.image_file import load_appearance
-
-        for picture in look.pictures:
-            load_appearance(picture)
-    if look.background is not None:
-        from ..render.avatar.record import Signer
-
-        Signer(background=look.background)
-
-
-def check_viewing(viewing: Viewing) -> None:
-    """Refuse a camera, a backdrop or a size that cannot be used, before anything is made."""
-    from ..render.pass_options import check_options
-
-    check_options(pass_options(viewing))
-    if viewing.avatar is not None:
-        from ..render.character import check_backdrop, check_character
-
-        check_backdrop(pass_options(viewing))
-        check_character(viewing.avatar, viewing.rig, viewing.still_face)
-
-
-def _absolute(viewing: Viewing) -> dict[str, Any]:
-    """The viewing as JSON values, its files by their whole paths."""
-    values = asdict(viewing)
-    for name in ("camera", "backdrop", "hdri", "avatar", "rig"):
-        if values[name] is not None and Path(values[name]).is_file():
-            values[name] = str(Path(values[name]).resolve())
-    return values
-
-
-def _viewing_before(folder: Path) -> Viewing:
-    """What the passes in `folder` were last seen like."""
-    note = folder / STATE_FOLDER / _VIEWING
-    if not note.is_file():
-        return Viewing()
-    values = read_json(note)
-    for name in ("hdri", "avatar", "rig"):
-        if values.get(name) is not None:
-            values[name] = Path(values[name])
-    return Viewing(**values)
 
 
 @contextmanager
@@ -276,24 +214,15 @@ def _road(folder: Path, running: Running) -> Iterator[Road]:
 
 def _retarget(road: Road, clip: Path, fitting: Fitting, private: bool = False) -> None:
     _build_body(road.reporter)
-    source: dict[str, Any] = {"clip": str(clip.resolve()), "sha256": sha256(clip)}
-    if private:  # so that no later command finds the clip from here
-        source = {"private": True}
-    write_json(road.folder / STATE_FOLDER / _SOURCE, source)
+    remember_source(road.folder, clip, private)
     if is_motion_file(clip):
-        _noted(road, read_motion_stage(clip, fitting))
+        road.do(read_motion_stage(clip, fitting))
         road.do(fitted_points_stage(road.folder))
     else:
-        _noted(road, keypoints_stage(clip, fitting))
+        road.do(keypoints_stage(clip, fitting))
         road.do(fit_stage(road.folder, fitting))
     if fitting.overlay and not private:
         road.do(overlay_stage(road.folder, clip if is_video(clip) else None))
-
-
-def _noted(road: Road, stage: Stage) -> None:
-    """Do a stage and tell the user what it noted."""
-    for note in road.do(stage).facts.get("notes", ()):
-        road.reporter.note(note)
 
 
 def _build_body(reporter: Reporter) -> None:
@@ -309,15 +238,12 @@ def _dress_and_render(road: Road, look: Look, viewing: Viewing) -> str:
     """Returns the signer's description in words."""
     road.do(dress_stage(look))
     caption = road.do(avatar_stage(road.folder, look)).facts["caption"]
-    write_json(road.folder / STATE_FOLDER / _VIEWING, _absolute(viewing))
+    remember_viewing(road.folder, viewing)
     if viewing.avatar is None:
-        rendered = road.do(passes_stage(road.folder, viewing))
-    else:
-        rendered = road.do(character_stage(road.folder, viewing))
-        caption = look.prompt or CHARACTER_CAPTION
-    for note in rendered.facts.get("notes", ()):
-        road.reporter.note(note)
-    return caption
+        road.do(passes_stage(road.folder, viewing))
+        return caption
+    road.do(character_stage(road.folder, viewing))
+    return look.prompt or CHARACTER_CAPTION
 
 
 def _generate(
@@ -337,9 +263,7 @@ def _generate(
     fps = Motion.load(folder / MOTION).fps
     clip = source_clip(folder)
     video = clip if clip is not None and is_video(clip) else None
-    painted = road.do(paint_stage(folder, look, painting, model, caption))
-    for note in painted.facts.get("notes", ()):
-        road.reporter.note(note)
+    road.do(paint_stage(folder, look, painting, model, caption))
     if painting.steady != "off":
         road.do(steady_stage(folder))
     road.do(enhance_stage(folder, painting))
@@ -358,27 +282,3 @@ def _generate(
     write_report(folder, record, video)
     names = (SIGNER_VIDEO, COMPARE_VIDEO, RECORD, REPORT)
     return tuple(folder / name for name in names if (folder / name).is_file())
-
-
-def source_clip(folder: Path) -> Path | None:
-    """What the motion in `folder` came from, if it still stands where it stood, unchanged."""
-    note = folder / STATE_FOLDER / _SOURCE
-    if not note.is_file():
-        return None
-    source = read_json(note)
-    if source.get("private"):
-        return None
-    clip = Path(source["clip"])
-    return clip if clip.exists() and sha256(clip) == source["sha256"] else None
-
-
-def is_private(folder: Path) -> bool:
-    """Whether the motion in `folder` is there to be anonymised (`run_anonymize`)."""
-    note = folder / STATE_FOLDER / _SOURCE
-    return note.is_file() and bool(read_json(note).get("private"))
-
-
-def is_video(clip: Path) -> bool:
-    """Whether a source is pictures, and neither points nor motion."""
-    other = clip.suffix.lower() in FILE_SUFFIXES or is_motion_file(clip)
-    return clip.is_file() and not other

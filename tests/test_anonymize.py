@@ -14,6 +14,7 @@ from diffsign.retarget.body import phenotype
 from diffsign.road import anonymize
 from diffsign.road import run as road
 from diffsign.road.options import Fitting, Painting, Running
+from diffsign.road.remembered import source_clip
 from diffsign.video import write_video
 
 _SPEC = spec_from_file_location("road_stand_ins", Path(__file__).with_name("test_road_run.py"))
@@ -82,7 +83,7 @@ def test_a_later_command_in_the_folder_does_not_find_the_clip(ran, looked, clip,
     road.run(clip, out, Fitting(), anonymize.PrivateLook(), Painting(model="mini"), QUIET)
     assert (out / "compare.mp4").exists()
     anonymized(clip, out)
-    assert road.source_clip(out) is None and not (out / "compare.mp4").exists()
+    assert source_clip(out) is None and not (out / "compare.mp4").exists()
     road.run_generate(out, anonymize.PrivateLook(seed=5), Painting(model="mini"), QUIET)
     assert not (out / "compare.mp4").exists()
 

@@ -309,10 +309,9 @@ def test_nothing_is_written_by_a_refused_run(folder, tmp_path, capsys):
 
 
 def test_the_road_remembers_the_character_and_sees_it_change(tmp_path):
-    from diffsign.files import write_json
     from diffsign.road.options import Viewing
+    from diffsign.road.remembered import remember_viewing, viewing_before
     from diffsign.road.retarget_stages import character_stage
-    from diffsign.road.run import _absolute, _viewing_before
     from diffsign.road.stages import Ledger
 
     who = tmp_path / "who.glb"
@@ -320,8 +319,8 @@ def test_the_road_remembers_the_character_and_sees_it_change(tmp_path):
         (tmp_path / name).write_bytes(b"one")
     viewing = Viewing(avatar=who, still_face=True, camera="side")
     (tmp_path / ".diffsign").mkdir()
-    write_json(tmp_path / ".diffsign" / "viewing.json", _absolute(viewing))
-    assert _viewing_before(tmp_path) == viewing
+    remember_viewing(tmp_path, viewing)
+    assert viewing_before(tmp_path) == viewing
     ledger = Ledger(tmp_path)
     before = ledger.key(character_stage(tmp_path, viewing))
     assert ledger.key(character_stage(tmp_path, viewing)) == before
