@@ -30,7 +30,7 @@ from diffsign.retarget.body.phenotype import phenotype_betas
 from diffsign.retarget.body.skeleton import INDEX, JOINT_NAMES
 from diffsign.retarget.fit.limits import beyond_limits
 from diffsign.retarget.fit.objective import COST_NAMES
-from diffsign.retarget.fit.options import FitOptions
+from diffsign.retarget.fit.options import DEFAULT_FOV, FitOptions
 from diffsign.retarget.fit.solve import fit_clip
 from diffsign.retarget.keypoints.correspondence import BODY25_TO_POSE, FACE70_TO_MESH
 from diffsign.retarget.keypoints.record import Keypoints
@@ -205,12 +205,14 @@ def ablation(body: Body) -> None:
 
 def camera(body: Body) -> None:
     table("true field of view, fitted with", HEAD)
-    for true in (20.0, 45.0, 60.0):
+    for true in (20.0, 30.0, 45.0, 60.0):
         truth = random_signing(body, 3, true)
         keypoints = seen(body, truth)
-        for label, fov in (("the true one", true), ("the default", None)):
+        for fov in (true, DEFAULT_FOV, None):
             motion = fit_clip(keypoints, FitOptions(fov=fov))
-            print(f"| {true:g}, {label} | {' | '.join(figures(truth, motion))} |", flush=True)
+            found = np.degrees(2 * np.arctan(motion.camera.height / 2 / motion.camera.fy))
+            label = f"{true:g}, {found:.0f}{' (estimated)' if fov is None else ''}"
+            print(f"| {label} | {' | '.join(figures(truth, motion))} |", flush=True)
 
 
 def length(body: Body) -> None:

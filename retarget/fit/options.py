@@ -15,7 +15,7 @@ class FitOptions:
     Attributes:
         body: the body model, 'open' or 'smplx'.
         body_path: the SMPL-X file or folder where body is 'smplx'.
-        fov: vertical field of view in degrees; None takes :data:`DEFAULT_FOV`.
+        fov: vertical field of view in degrees; None estimates it (:mod:`.focal`).
         sign_priors: use what is known of signs: equal handshapes, handshapes that hold.
         sign_priors_file: a JSON file that says where they act (:mod:`.sign_file`); there it
             overrides what is found in the keypoints.
@@ -31,7 +31,8 @@ class FitOptions:
 
 
 DEFAULT_FOV = 30.0
-"""Degrees. A camera some two metres and a half away, as studios and laptops on a desk are set."""
+"""Degrees, where the estimate starts. A camera some two metres and a half away, as studios and
+laptops on a desk are set."""
 
 BETAS_USED = 16
 """Leading shape components that a clip can tell apart; the others stay 0."""

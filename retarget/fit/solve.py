@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ..keypoints.repair import repaired
 from ..motion import Camera, Motion
 from .camera import camera_for
 from .face import solve_face
+from .focal import estimated_camera
 from .initial import FACING_CAMERA
 from .objective import build_problem
 from .options import BETAS_USED, FitOptions
@@ -64,6 +66,9 @@ def fit_clip(
     priors = priors_of(body, points, sign_priors_of(keypoints, options))
     problem = build_problem(targets_of(filled), points, camera, priors)
     with _one_thread():
+        if options.fov is None:
+            camera = estimated_camera(problem, parameters)
+            problem, parameters = replace(problem, camera=camera), start(filled, camera, points)
         parameters = solve(problem, parameters, options, progress)
         return _motion(parameters, points, camera, keypoints, options)
 

@@ -102,13 +102,13 @@ def solve(
         return _staged(problem, parameters, layout, options, progress=_reporter(progress, frames))
     still = replace(options, without=(*options.without, *TIME_COSTS))
     sample = np.linspace(0, frames - 1, SAMPLE).round().astype(int)
-    shaped = _staged(problem.part(sample), _part(parameters, sample), layout, still)
+    shaped = _staged(problem.part(sample), part_of(parameters, sample), layout, still)
     result = Parameters(parameters.vectors.clone(), parameters.trans.clone(), shaped.betas)
     for window in windows:
         own = slice(window.first, window.stop)
         found = _staged(
             problem.part(own),
-            _part(result, own),
+            part_of(result, own),
             layout,
             options,
             frozen=window.frozen,
@@ -155,6 +155,7 @@ def _reporter(progress: Progress | None, frames: int) -> Callable[[float], None]
     return report
 
 
-def _part(parameters: Parameters, frames: slice | np.ndarray) -> Parameters:
+def part_of(parameters: Parameters, frames: slice | np.ndarray) -> Parameters:
+    """Some of the frames."""
     index = torch.as_tensor(frames) if isinstance(frames, np.ndarray) else frames
     return Parameters(parameters.vectors[index], parameters.trans[index], parameters.betas)
