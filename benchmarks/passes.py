@@ -57,7 +57,7 @@ def plain(folder: Path, samples: int | None) -> Cost:
 def _render_plain(folder: Path, samples: int) -> None:
     import bpy
 
-    from diffsign.render import scene
+    from diffsign.render import scene, scene_lights
     from diffsign.render.avatar.avatar import Avatar
     from diffsign.render.avatar.colours import hex_to_linear
     from diffsign.render.lighting import PLAIN
@@ -69,7 +69,7 @@ def _render_plain(folder: Path, samples: int) -> None:
     scene.animate(stage, motion.poses, motion.trans, motion.facial_actions)
     scene.set_camera(stage.scene, motion.camera.scaled(SIDE, SIDE))
     aim = scene.chest_world(avatar, pose_joints(avatar, motion.poses, motion.trans))
-    scene.set_lights(stage.scene, PLAIN, aim, hex_to_linear(avatar.signer.background))
+    scene_lights.set_lights(stage.scene, PLAIN, aim, hex_to_linear(avatar.signer.background))
     stage.scene.render.engine = "CYCLES"
     if samples:
         stage.scene.cycles.samples = samples

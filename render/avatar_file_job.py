@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..retarget.motion import Camera
-from . import scene
+from . import scene, scene_lights
 from .avatar.avatar import Avatar
 from .avatar.colours import hex_to_linear
 from .lighting import SOFT
@@ -51,7 +51,7 @@ def stand(avatar: Avatar) -> scene.Stage:
     chest = avatar.joints[avatar.joint_names.index(scene.CHEST_JOINT)] @ UPRIGHT.T + up[:3, 3]
     scene.set_camera(stage.scene, _CAMERA)
     stage.scene.camera.location = (0.0, chest[1] - _DISTANCE_METRES, chest[2])
-    scene.set_lights(stage.scene, SOFT, chest, hex_to_linear(avatar.signer.background))
+    scene_lights.set_lights(stage.scene, SOFT, chest, hex_to_linear(avatar.signer.background))
     bpy.context.view_layer.update()
     return stage
 

@@ -12,6 +12,7 @@ from ..files import read_json, write_json
 from ..retarget.motion import Motion
 from ..retarget.rig.calibrate import alignments
 from ..retarget.rig.face import shape_keys, with_face_bones
+from ..retarget.rig.rig_map import mapped_joint
 from ..retarget.rig.skeleton import rest_skeleton
 from ..retarget.rig.transfer import RigMotion, TransferOptions, transfer
 from . import engines, scene
@@ -19,7 +20,7 @@ from .avatar.colours import hex_to_linear
 from .camera import WORLD_FROM_CAMERA
 from .character_import import Character, load_character
 from .character_parts import number_parts, strongest_bones
-from .character_points import face_places, finger_tips, head_box, mapped_joint, places
+from .character_points import face_places, finger_tips, head_box, places
 from .lighting import RIGS
 from .pass_options import PassOptions
 from .rig_blender import apply

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..retarget.body.skeleton import JOINT_NAMES
-from ..retarget.rig.rig_map import RigMap
+from ..retarget.rig.rig_map import RigMap, mapped_joint
 from ..retarget.rig.skeleton import Skeleton
 from .avatar.parts import PART_INDEX
-from .character_points import mapped_joint
 
 _WORDS = (
     ("lashes", r"lash"),

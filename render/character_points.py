@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..retarget.body.skeleton import INDEX
 from ..retarget.rig.rig_map import RigMap
 from ..retarget.rig.skeleton import Skeleton
 from ..retarget.rig.transfer import RigMotion
@@ -144,18 +143,3 @@ def face_places(
     bone = rest.index(rig_map.bones["head"][0])
     world = result.rotations[:, bone] @ (turn @ rest.rotations[bone]).T
     return result.heads[:, bone, None] + np.einsum("tij,tnj->tni", world, local)
-
-
-def mapped_joint(rest: Skeleton, rig_map: RigMap) -> np.ndarray:
-    """(B,) the SMPL-X joint that each bone moves with: its own or the nearest above it, else -1."""
-    own = {
-        rest.index(name): INDEX[joint]
-        for table in (rig_map.bones, rig_map.twists)
-        for joint, names in table.items()
-        for name in names
-    }
-    found = np.full(len(rest.names), -1)
-    for bone in rest.order:
-        parent = rest.parents[bone]
-        found[bone] = own.get(bone, found[parent] if parent >= 0 else -1)
-    return found

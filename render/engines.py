@@ -20,6 +20,13 @@ _CARD_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
 """Cycles' interfaces to graphics cards, the fastest first where a card has two."""
 
 
+def _eevee() -> str:
+    """What Blender calls it: 4.2 to 4.5 had two of them."""
+    import bpy
+
+    return "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
+
+
 def prepare(scene: Any, engine: str, device: str, threads: int | None, cut_out: bool) -> str:
     """Set an engine up once for a scene.
 
@@ -36,7 +43,7 @@ def prepare(scene: Any, engine: str, device: str, threads: int | None, cut_out: 
         said = _choose_device(scene, device)
     else:
         cycles.prepare_output(scene, threads)
-        name = "BLENDER_EEVEE_NEXT" if engine == "eevee" else "BLENDER_WORKBENCH"
+        name = _eevee() if engine == "eevee" else "BLENDER_WORKBENCH"
         scene.render.engine = name
         said = f"{engine} (OpenGL)"
         if engine == "workbench":

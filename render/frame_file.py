@@ -2,8 +2,8 @@
 
 Channels are named `layer.channel`. Picture, directions and motion are half floats. Lengths and
 coordinates are floats, of which the file keeps 24 bits (compression PXR24): 1 in 65,000, 0.03 mm
-at two metres, for half the size and two thirds of the time. The file carries the hash of the job that made it, so that a later run
-knows its own.
+at two metres, for half the size and two thirds of the time. The file carries the hash of the job
+that made it, so that a later run knows its own.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..retarget.motion import Motion
-from . import cycles, engines, scene
+from . import cycles, engines, scene, scene_lights
 from .avatar.avatar import Avatar
 from .avatar.colours import hex_to_linear, srgb_to_linear
 from .backdrop import PLATE_FILE, Backdrop, panorama_behind, read_hdri
@@ -59,9 +59,9 @@ def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
     scene.animate(stage, motion.poses, motion.trans, motion.facial_actions)
     scene.set_camera(stage.scene, motion.camera)
     aim = scene.chest_world(avatar, pose_joints(avatar, motion.poses, motion.trans))
-    scene.set_lights(stage.scene, rig, aim, hex_to_linear(job["background"]), turn=turn)
+    scene_lights.set_lights(stage.scene, rig, aim, hex_to_linear(job["background"]), turn=turn)
     if job["hdri"]:
-        scene.set_panorama(stage.scene, job["hdri"], turn)
+        scene_lights.set_panorama(stage.scene, job["hdri"], turn)
     used = engines.prepare(
         stage.scene, job["engine"], job["device"], job["threads"], behind.cut_out
     )

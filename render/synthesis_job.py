@@ -16,7 +16,7 @@ import numpy as np
 from ..files import write_json
 from ..retarget.body.load import load_body
 from ..retarget.motion import CONFIDENCE_PARTS, Camera, Motion
-from . import cycles, scene
+from . import cycles, scene, scene_lights
 from .avatar.avatar import Avatar
 from .avatar.build import build_avatar
 from .avatar.colours import hex_to_linear
@@ -109,7 +109,7 @@ def _aim(
     joints = pose_joints(stage.avatar, clip.poses, clip.trans)
     aim = scene.chest_world(stage.avatar, joints)
     scene.set_camera(stage.scene, shot.camera)
-    scene.set_lights(stage.scene, rig, aim, background)
+    scene_lights.set_lights(stage.scene, rig, aim, background)
 
 
 def _motion(shots: list[Shot], avatar: Avatar) -> Motion:

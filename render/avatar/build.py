@@ -16,7 +16,7 @@ from .eyes import eyes_draft, lashes_draft
 from .garments import top_cloth
 from .glasses import glasses_drafts
 from .hair import hair_drafts
-from .headwear import headwear_drafts
+from .headwear import headwear_drafts, pressed_ears
 from .mouth import mouth_drafts
 from .record import Signer
 from .shape import SKIN, Shape
@@ -39,7 +39,10 @@ def build_avatar(signer: Signer, body: Body, betas: np.ndarray | None = None) ->
     if betas is None:
         betas = phenotype_betas(body, signer.phenotype)
     vertices, joints = shape_body(body, betas)
-    shape = Shape(body, np.asarray(vertices, np.float64), np.asarray(joints, np.float64))
+    vertices = np.asarray(vertices, np.float64)
+    if signer.headwear != "none":
+        vertices = pressed_ears(body, vertices)
+    shape = Shape(body, vertices, np.asarray(joints, np.float64))
 
     cloths = [top_cloth(signer, shape), bottom_cloth(signer, shape), shoes_cloth(signer, shape)]
     hidden = np.any([cloth.hidden for cloth in cloths], axis=0)

@@ -73,7 +73,8 @@ def _ball(shape: Shape, side: str) -> Sheet:
     a = np.arange(len(_RINGS) - 1)[:, None] * _SEGMENTS + np.arange(_SEGMENTS)[None]
     b = a - np.arange(_SEGMENTS) + (np.arange(_SEGMENTS) + 1) % _SEGMENTS
     quads = np.stack([a, a + _SEGMENTS, b + _SEGMENTS, b], -1).reshape(-1, 4)
-    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    # All vertices of the first ring are the pole: half of its triangles would have no area.
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[_SEGMENTS:, [0, 2, 3]]])
     return Sheet(points, faces, _affine_anchor(points, helper, EYES[side], len(shape.vertices)))
 
 

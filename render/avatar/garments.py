@@ -50,9 +50,9 @@ STYLES: dict[str, Style] = {
         wrist_ease=0.002, snug_neck=True,
     ),
     "jumper": Style(
-        replace(_CREW, sleeve=1.99, neck_front=-0.042, hem=-0.07), 0.008, 0.009, 0.5, 0.006,
+        replace(_CREW, sleeve=1.99, neck_front=-0.042, hem=-0.07), 0.008, 0.007, 0.5, 0.006,
         rim=0.005, neck_band=0.024, cuff=0.055, hem_band=0.05, roughness=0.95, weave=0.0012,
-        wrist_ease=0.002, puff=0.005,
+        wrist_ease=0.002, puff=0.003,
     ),
     "shirt": Style(
         replace(_CREW, sleeve=1.98, neck_front=-0.05, vee=0.075, vee_width=0.042),
@@ -60,9 +60,9 @@ STYLES: dict[str, Style] = {
         wrist_ease=0.003, puff=0.003,
     ),
     "hoodie": Style(
-        replace(_CREW, sleeve=1.99, neck_front=-0.05, hem=-0.1), 0.011, 0.012, 0.6, 0.0075,
+        replace(_CREW, sleeve=1.99, neck_front=-0.05, hem=-0.1), 0.011, 0.009, 0.6, 0.0075,
         rim=0.005, cuff=0.06, hem_band=0.055, roughness=0.95, weave=0.0008,
-        wrist_ease=0.002, puff=0.006,
+        wrist_ease=0.002, puff=0.004,
     ),
     "blazer": Style(
         Cut(-0.045, neck_back=-0.012, vee=0.30, vee_width=0.062, sleeve=1.93, hem=-0.105),
@@ -112,6 +112,7 @@ def shell(style: Style, shape: Shape, seed: int) -> Shell:
     sheet = stand_off(sheet, shape, ease)
     sheet = drape(sheet, shape, style.hang)
     sheet = stand_off(sheet, shape, 0.8 * ease, rounds=2)
+    sheet = _taken_in(sheet, shape, ease, arm)
     sheet = _snug(sheet, shape, lines, style)
     calm = np.minimum(lines.neck / 0.05, lines.hem / 0.04 + 0.3)
     folds = wrinkled(sheet, shape, style.fold, seed)
@@ -120,6 +121,16 @@ def shell(style: Style, shape: Shape, seed: int) -> Shell:
     if style.puff:
         sheet = _puffed(sheet, lines, style)
     return Shell(_banded(sheet, lines, style), lines)
+
+
+def _taken_in(sheet: Sheet, shape: Shape, ease: np.ndarray, arm: np.ndarray) -> Sheet:
+    """Sleeves no wider than their ease: the second skin itself stands off the arm by as much."""
+    points = sheet.vertices
+    for _ in range(3):
+        distance, outward = shape.skin.clearance(points)
+        wide = np.clip(distance - 1.1 * ease, 0, 0.03) * arm
+        points = smooth(points - 0.7 * wide[:, None] * outward, sheet.faces, 1)
+    return sheet.moved(arm[:, None] * points + (1 - arm[:, None]) * sheet.vertices)
 
 
 def _snug(sheet: Sheet, shape: Shape, lines: Distances, style: Style) -> Sheet:

@@ -9,11 +9,14 @@ from scipy.ndimage import gaussian_filter1d
 from .avatar import Material
 from .colours import hex_to_linear
 from .draft import Draft
+from .masks import vertex_mask
 from .record import Signer
 from .shape import SKIN, Shape
 from .sheet import Sheet
 
 _WIDTH, _HEIGHT = 0.0262, 0.0205  # half axes of a rim, metres, at an eye distance of 61 mm
+_RIM, _TEMPLE = 0.0021, 0.0017
+"""Radii, metres: thinner rims are narrower than a pixel of a whole signer, and come out broken."""
 _SIDES = 8
 
 
@@ -24,7 +27,8 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
     left, right = shape.joint("left_eye_smplhf"), shape.joint("right_eye_smplhf")
     scale = float(left[0] - right[0]) / 0.0614
     eye = (left + right) / 2
-    head = shape.vertices[SKIN][shape.head_weight()[SKIN] > 0.9]
+    ears = vertex_mask(shape.body, "ears")
+    head = shape.vertices[SKIN][(shape.head_weight() > 0.9)[SKIN] & (ears < 0.05)[SKIN]]
     beside = head[(np.abs(head[:, 1] - eye[1]) < 0.012) & (head[:, 2] > eye[2] - 0.06)]
     brow = head[(np.abs(head[:, 0]) < 0.05 * scale) & (np.abs(head[:, 1] - eye[1] - 0.016) < 0.008)]
     plane = brow[:, 2].max() + 0.0015
@@ -32,7 +36,7 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
 
     paths, radii, closed = [], [], []
     for sign in (1, -1):
-        turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+        turn = np.linspace(0, 2 * np.pi, 56, endpoint=False)
         centre_x = sign * (left[0] + 0.0012 * scale)
         # A rounded square is a superellipse.
         c, s = np.cos(turn), np.sin(turn)
@@ -40,17 +44,24 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
         y = np.sign(s) * np.abs(s) ** 0.72 * _HEIGHT * scale
         bend = -0.09 * np.abs(centre_x + x) ** 2 / 0.05
         rim = np.stack([centre_x + x, eye[1] - 0.0025 + y, plane + bend], 1)
-        paths.append(gaussian_filter1d(rim, 0.8, axis=0, mode="wrap"))
-        radii.append(0.00155)
+        paths.append(gaussian_filter1d(rim, 1.1, axis=0, mode="wrap"))
+        radii.append(_RIM)
         closed.append(True)
         hinge = np.array([sign * (abs(centre_x) + _WIDTH * scale), eye[1] + 0.006, 0.0])
         hinge[2] = plane - 0.09 * hinge[0] ** 2 / 0.05
-        ear = np.array([sign * half_face, eye[1] + 0.006, eye[2] - 0.078 * scale])
-        corner = np.array([sign * max(half_face, abs(hinge[0]) + 0.004), hinge[1], hinge[2] - 0.01])
-        tip = ear + np.array([0.0, -0.026, -0.016])
-        bends = np.array([hinge, corner, 0.5 * (corner + ear), ear, tip])
+        ear = shape.vertices[(ears > 0.5) & (sign * shape.vertices[:, 0] > 0)]
+        crest = ear[ear[:, 1] > ear[:, 1].max() - 0.006]
+        root = np.abs(crest[:, 0]).min()
+        rest = np.array([sign * (root + 0.001), crest[:, 1].max() + 0.001, crest[:, 2].mean()])
+        wide = max(abs(hinge[0]) + 0.003, half_face)
+        corner = np.array([sign * wide, hinge[1], hinge[2] - 0.01])
+        middle = np.array([sign * max((wide + root) / 2, half_face), hinge[1], 0.0])
+        middle[2] = (corner[2] + rest[2]) / 2
+        # Down between head and ear, no farther back than the ear reaches.
+        tip = rest + np.array([-0.003 * sign, -0.018, -0.006]) * scale
+        bends = np.array([hinge, corner, middle, rest, tip])
         paths.append(_curve(bends, 22))
-        radii.append(0.0014)
+        radii.append(_TEMPLE)
         closed.append(False)
     inner = left[0] + 0.0012 * scale - _WIDTH * scale
     bridge = np.array(
@@ -58,7 +69,7 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
          [inner, eye[1] + 0.004, plane - 0.0003]]
     )  # fmt: skip
     paths.append(_curve(bridge, 10))
-    radii.append(0.0014)
+    radii.append(_TEMPLE)
     closed.append(False)
 
     tubes = [tube(p, r, c) for p, r, c in zip(paths, radii, closed, strict=True)]
@@ -70,7 +81,7 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
     weights = np.zeros((count, len(shape.body.joint_names)))
     weights[:, shape.body.joint_names.index("head")] = 1
     colour = hex_to_linear(signer.glasses_colour)
-    material = Material("glasses", "glasses", "frame", tuple(colour), 0.25, 0.6)
+    material = Material("glasses", "glasses", "frame", tuple(colour), 0.35, 0.45)
     draft = Draft(
         "glasses", Sheet(vertices, faces, anchor), np.tile(colour, (count, 1)), (material,),
         np.zeros(len(faces), int), weights=weights, still=True,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 from scipy.ndimage import gaussian_filter
-from scipy.spatial import cKDTree
 
+from ...retarget.body.model import Body
 from .avatar import Material
 from .cloth import hull_radius
 from .colours import hex_to_linear
@@ -39,7 +39,7 @@ def headwear_drafts(signer: Signer, shape: Shape, obstacle: Surface) -> tuple[Dr
         return ()
     head = Head(shape, obstacle)
     sheet = _laid(head, obstacle)
-    sheet = sheet.moved(_cleared(sheet, _earless(shape, obstacle), _opening(sheet.vertices, head)))
+    sheet = sheet.moved(_cleared(sheet, obstacle, _opening(sheet.vertices, head)))
     sheet, _ = clipped(sheet, np.minimum(_opening(sheet.vertices, head), _hem(sheet, head)))
     folds = _folds(sheet.vertices, head)
     up = normals(sheet.vertices, sheet.faces)
@@ -52,6 +52,18 @@ def headwear_drafts(signer: Signer, shape: Shape, obstacle: Surface) -> tuple[Dr
     colours = np.clip(colour * shade[source, None], 0, 1)
     material = Material("hijab", "headwear", "cloth", tuple(colour), 0.8, 0.25, bump=0.0002)
     return (plain("hijab", rim, colours, material, two_sided=True, weights=weights[source]),)
+
+
+def pressed_ears(body: Body, vertices: np.ndarray) -> np.ndarray:
+    """(V,3) the vertices with the ears lying close to the head, as they do under a hijab."""
+    mask = vertex_mask(body, "ears")
+    moved = vertices.copy()
+    for side in (1, -1):
+        ear = np.flatnonzero((mask > 0.1) & (side * vertices[:, 0] > 0))
+        out = side * vertices[ear, 0]
+        root = out.min() + 0.003
+        moved[ear, 0] -= side * 0.85 * mask[ear] * np.maximum(out - root, 0)
+    return moved
 
 
 def _laid(head: Head, obstacle: Surface) -> Sheet:
@@ -98,13 +110,6 @@ def _laid(head: Head, obstacle: Surface) -> Sheet:
     return Sheet(vertices.reshape(-1, 3), np.concatenate([*quads, crown]), nothing)
 
 
-def _earless(shape: Shape, obstacle: Surface) -> Surface:
-    """What the cloth is pushed off: the rings go round the ears already, and do not show them."""
-    ears = shape.vertices[SKIN][vertex_mask(shape.body, "ears")[SKIN] > 0.2]
-    keep = cKDTree(ears).query(obstacle.points)[0] > 0.004
-    return Surface(obstacle.points[keep], obstacle.normals[keep], obstacle.weights[keep])
-
-
 def _cleared(sheet: Sheet, obstacle: Surface, opening: np.ndarray) -> np.ndarray:
     """The vertices smoothed and pushed clear of what they lie on; at the face they lie close."""
     points = sheet.vertices
@@ -116,6 +121,14 @@ def _cleared(sheet: Sheet, obstacle: Surface, opening: np.ndarray) -> np.ndarray
         short = np.clip(_EASE - distance, 0, 0.03)
         far = np.clip(distance - 0.004, 0, 0.02) * close * 0.6
         points = points + (short * (1 - 0.5 * close) - far)[:, None] * outward
+    # In the hollow under the ear the middle of a face can still cut through the jaw.
+    faces = sheet.faces
+    for _ in range(3):
+        distance, outward = obstacle.clearance(points[faces].mean(axis=1))
+        short = np.clip(_EASE - distance, 0, 0.03)[:, None] * outward
+        push = np.zeros_like(points)
+        np.add.at(push, faces.ravel(), np.repeat(short, 3, axis=0) / 3)
+        points = points + (1 - close)[:, None] * push
     return points
 
 
@@ -133,7 +146,8 @@ def _hem(sheet: Sheet, head: Head) -> np.ndarray:
     points = sheet.vertices
     aside = np.clip(np.abs(points[:, 0]) / _REACH, 0, 1) ** 2
     edge = head.shoulder - 0.13 + 0.13 * aside
-    return np.minimum(points[:, 1] - edge, _REACH - 0.004 - np.abs(points[:, 0]))
+    # Well inside the rings' sides, along which a cut would have teeth.
+    return np.minimum(points[:, 1] - edge, 0.88 * _REACH - np.abs(points[:, 0]))
 
 
 def _folds(points: np.ndarray, head: Head) -> np.ndarray:

@@ -126,11 +126,13 @@ def settled(locks: Locks, obstacle: Surface, height: float, rounds: int = 4) -> 
     count, steps = points.shape[:2]
     outward = locks.outward
     free = np.clip(np.arange(steps) / 3 - 0.5, 0, 1)[None, :, None]  # roots stay where they are
+    # A height for each: locks that lie in one place would be seen through each other by chance.
+    own = (height + 0.0008 * (np.arange(count) * 0.618034 % 1))[:, None]
     for _ in range(rounds):
         even = 0.25 * points[:, :-2] + 0.5 * points[:, 1:-1] + 0.25 * points[:, 2:]
         points[:, 1:-1] += free[:, 1:-1] * (even - points[:, 1:-1])
         distance, up = obstacle.clearance(points.reshape(-1, 3))
-        short = np.clip(height - distance, 0, 0.05).reshape(count, steps, 1)
+        short = np.clip(own - distance.reshape(count, steps), 0, 0.05)[..., None]
         points += free * short * up.reshape(count, steps, 3)
         outward = up.reshape(count, steps, 3)
     along = np.gradient(points, axis=1)

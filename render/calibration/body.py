@@ -176,9 +176,7 @@ def read_views(folder: Path) -> list[View]:
     """
     records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
     if not records:
-        raise UserError(
-            f"{folder} holds no samples: make some with diffsign mini samples."
-        )
+        raise UserError(f"{folder} holds no samples: make some with diffsign mini samples.")
     views: list[View] = []
     avatar: tuple[list[int], Avatar] | None = None
     for done, record in enumerate(records):
