@@ -26,6 +26,7 @@ MINUTES ?= 60
 BENCH_CLIP ?= assets/sample.mp4
 BENCH_OPTIONS ?= $(DEMO_OPTIONS)
 PYTEST_OPTIONS ?=
+GUI_OPTIONS ?= --pictures docs/images
 
 .PHONY: install demo test test-gui addon test-browser lint format train-mini train-expression bench clean
 
@@ -56,7 +57,7 @@ addon: $(STAMP)
 	$(BIN)/python -m diffsign.blender_addon.build
 
 test-gui: $(STAMP)
-	$(BIN)/python tests/gui/window.py --pictures docs/images
+	$(BIN)/python tests/gui/window.py $(GUI_OPTIONS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

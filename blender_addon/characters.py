@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import Any
 
 import bpy
 
 from ..errors import UserError
+from ..render.avatar_file_job import SIGNER_PROPERTY
 from ..render.rig_blender import skeleton_of
 from ..retarget.rig.families import FAMILIES
 from ..retarget.rig.recognise import match, recognise
 from ..retarget.rig.rig_map import CORE, RigMap
 from . import folders
 from .settings import AUTO, OWN_MAP
-
-SIGNER_PROPERTY = "diffsign_signer"
-"""The record that DiffSign's avatars carry, as JSON."""
 
 
 def chosen(context: Any) -> Any:
@@ -89,6 +88,12 @@ def why_not_editable(context: Any) -> str:
     except UserError as error:
         return str(error)
     return ""
+
+
+def record_of(armature: Any) -> str:
+    """The record that DiffSign's own avatars carry, as JSON; "" on any other character."""
+    found = armature.get(SIGNER_PROPERTY, "")
+    return found if isinstance(found, str) else json.dumps(found.to_dict())
 
 
 def map_of(armature: Any, settings: Any) -> RigMap:

@@ -74,10 +74,10 @@ def _signer(context: Any) -> dict[str, Any]:
     """The avatar's own record where the scene has one, or the words, the picture, or chance."""
     own = settings.of(context)
     try:
-        record = characters.chosen(context).get(characters.SIGNER_PROPERTY)
+        record = characters.record_of(characters.chosen(context))
     except UserError:
-        record = None
-    if isinstance(record, str):
+        record = ""
+    if record:
         return {"record": json.loads(record)}
     if own.avatar_words.strip():
         return {"text": own.avatar_words, "seed": own.avatar_seed}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import bpy
 from ..errors import UserError
 from ..files import write_json
 from ..render.blender_process import LOG_FILE
+from ..render.scene_passes import ScenePasses
 from ..render.scene_view import place_camera
 from . import characters, environment, folders, jobs, settings, source_file
 from .operator import JobOperator, fail, say
@@ -73,6 +75,9 @@ class DIFFSIGN_OT_render_passes(JobOperator, bpy.types.Operator):
             armature = characters.chosen(context).name
         except UserError:
             armature = ""
+        options = ScenePasses(
+            own.samples, engine=own.engine, device=own.device, maps=drawn_here(own.maps)
+        )
         job = copy.with_name("job.json")
         own_map = own.family == settings.OWN_MAP and own.rig_map
         write_json(
@@ -84,12 +89,7 @@ class DIFFSIGN_OT_render_passes(JobOperator, bpy.types.Operator):
                 "out": str(out),
                 "armature": armature,
                 "rig_map": str(folders.existing(own.rig_map, "rig map")) if own_map else "",
-                "options": {
-                    "samples": own.samples,
-                    "engine": own.engine,
-                    "device": own.device,
-                    "maps": drawn_here(own.maps),
-                },
+                "options": asdict(options),
             },
         )
         trusted = bool(context.preferences.filepaths.use_scripts_auto_execute)
@@ -107,9 +107,9 @@ class DIFFSIGN_OT_render_passes(JobOperator, bpy.types.Operator):
             self._scratch = None
 
 
-def drawn_here(maps: set[str]) -> list[str]:
+def drawn_here(maps: set[str]) -> tuple[str, ...]:
     """The maps that numpy can draw; the others follow from the points when they are wanted."""
-    return [name for name in ("depth", "normal") if name in maps]
+    return tuple(name for name in ("depth", "normal") if name in maps)
 
 
 def passes_folder(context: Any) -> Path:

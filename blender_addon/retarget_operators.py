@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from pathlib import Path
@@ -67,7 +66,7 @@ class DIFFSIGN_OT_retarget(JobOperator, bpy.types.Operator):
         armature = characters.chosen(context)
         self._scratch = tempfile.TemporaryDirectory(prefix="diffsign-")
         record = Path(self._scratch.name) / "signer.json"
-        write_text(record, _record(armature))
+        write_text(record, characters.record_of(armature))
         return environment.command(
             preferences.python(context),
             "perform",
@@ -131,23 +130,18 @@ class DIFFSIGN_OT_retarget(JobOperator, bpy.types.Operator):
 def keeps_contacts(context: Any) -> bool:
     """Whether the motion must be solved anew for the character's body."""
     own = settings.of(context)
-    return bool(own.keep_contacts) and _record(characters.chosen(context)) != ""
+    return bool(own.keep_contacts) and characters.record_of(characters.chosen(context)) != ""
 
 
 def contacts_hint(context: Any) -> str:
     """Why contacts cannot be kept; "" where they can."""
     try:
-        known = _record(characters.chosen(context)) != ""
+        known = characters.record_of(characters.chosen(context)) != ""
     except UserError:
         return ""
     if not known:
         return "Contacts are kept on DiffSign's avatars; here angles, palms and handshapes are"
     return ""
-
-
-def _record(armature: Any) -> str:
-    found = armature.get(characters.SIGNER_PROPERTY, "")
-    return found if isinstance(found, str) else json.dumps(found.to_dict())
 
 
 def _motion_path(context: Any) -> str:

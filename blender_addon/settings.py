@@ -17,6 +17,7 @@ from bpy.props import (
 from ..render.engines import DEVICES, ENGINES
 from ..render.scene_view import CAMERAS
 from ..retarget.rig.families import FAMILIES
+from ..retarget.rig.transfer import ROOTS
 from . import source_file
 
 AUTO, OWN_MAP = "AUTO", "FILE"
@@ -33,6 +34,11 @@ _FAMILIES = (
 )
 # Paths may begin with // for the .blend file's folder, which Blender 4.5 wants to be told.
 _BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+_PLACES = {
+    "moved": ("Its Own", "It stands where it stands and moves as the source does"),
+    "still": ("In Place", "It stands where it stands and only turns"),
+    "scene": ("Source's", "It stands before the source's camera"),
+}
 _CAMERA_WORDS = {
     "source": "The camera that was fitted to the source",
     "front": "The upper body from the front",
@@ -120,11 +126,8 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
         "place": EnumProperty(
             name="Place",
             description="Where the character stands while it signs",
-            items=(
-                ("moved", "Its Own", "It stands where it stands and moves as the source does"),
-                ("still", "In Place", "It stands where it stands and only turns"),
-                ("scene", "Source's", "It stands before the source's camera"),
-            ),
+            items=[(root, *_PLACES[root]) for root in ROOTS],
+            default="moved",
         ),
         "smoothing": FloatProperty(
             name="Smoothing",

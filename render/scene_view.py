@@ -15,11 +15,10 @@ from ..errors import UserError
 from ..retarget.body.skeleton import INDEX, JOINT_NAMES
 from ..retarget.motion import Camera, Motion
 from ..retarget.rig.calibrate import identity_map, size
-from ..retarget.rig.rig_map import RigMap
+from ..retarget.rig.rig_map import RigMap, mapped_joint
 from ..retarget.rig.skeleton import Skeleton, rest_skeleton
 from .camera import WORLD_FROM_CAMERA, blender_camera, set_lens
 from .character_parts import strongest_bones
-from .character_points import mapped_joint
 from .face_blender import meshes_of
 from .rig_blender import skeleton_of
 from .view import (

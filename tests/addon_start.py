@@ -9,7 +9,7 @@ import traceback
 from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import bpy
 import numpy as np
@@ -140,7 +140,7 @@ def draw():
     """What the panel shows: properties, operators and words."""
     Layout.drawn.clear()
     for panel in registration.panels.CLASSES:
-        own = SimpleNamespace(layout=Layout())
+        own: Any = SimpleNamespace(layout=Layout())
         if hasattr(panel, "sketch"):
             panel.sketch(own, Layout(), bpy.context, bpy.context.scene.diffsign)
         else:

@@ -54,6 +54,7 @@ done({"full": full, "empty": empty, "left": left, "scene": hasattr(bpy.types.Sce
 def test_a_motion_becomes_a_named_action_with_undo(in_blender: InBlender, tmp_path: Path) -> None:
     found = in_blender(
         """
+from diffsign.render.rig_blender import _curve  # Blender 5 has an action's curves elsewhere
 (rig,), own = fresh()
 scene = bpy.context.scene
 scene.render.fps = 50
@@ -67,10 +68,8 @@ said = {"result": list(bpy.ops.diffsign.retarget())}
 action = rig.animation_data.action
 said |= {"name": action.name, "frames": list(action.frame_range), "end": scene.frame_end,
          "mine": bpy.data.actions["mine"].use_fake_user,
-         "keys": len(action.fcurves.find('pose.bones["mixamorig:Hips"].location', index=0)
-                     .keyframe_points),
-         "driven": action.fcurves.find('pose.bones["mixamorig:Head"].rotation_quaternion', index=1)
-                   is None, "drivers": len(rig.animation_data.drivers)}
+         "keys": len(_curve(action, 'pose.bones["mixamorig:Hips"].location', 0).keyframe_points),
+         "driven": _curve(action, 'pose.bones["mixamorig:Head"].rotation_quaternion', 1) is None, "drivers": len(rig.animation_data.drivers)}
 own.rate, own.strip = "SCENE", True
 bpy.ops.diffsign.retarget()
 said |= {"fps": scene.render.fps / scene.render.fps_base, "second": scene.frame_end,
