@@ -81,21 +81,26 @@ def keypoints_stage(clip: Path, fitting: Fitting) -> Stage:
     )
 
 
-def fit_stage(folder: Path, fitting: Fitting) -> Stage:
-    """Fit one body and one camera to the points of the whole clip."""
+def fit_stage(folder: Path, fitting: Fitting, clip: Path | None = None) -> Stage:
+    """Fit one body and one camera to the points of the whole clip; of the clip itself no more is
+    read than what it says of its lens."""
     if fitting.sign_priors is not None:
         from ..retarget.fit.sign_file import read_spans
 
         read_spans(fitting.sign_priors)  # what is wrong with it is said before anything is fitted
 
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
+        from ..retarget.fit.lens_metadata import fov_of_video
         from ..retarget.fit.options import FitOptions
         from ..retarget.fit.solve import fit_clip
         from ..retarget.keypoints.pose_file import read_pose
 
         keypoints = read_pose(folder / KEYPOINTS)
+        fov = fitting.fov
+        if fov is None and clip is not None:
+            fov = fov_of_video(clip, keypoints.width, keypoints.height)
         options = FitOptions(
-            fov=fitting.fov,
+            fov=fov,
             sign_priors=not fitting.no_sign_priors,
             sign_priors_file=fitting.sign_priors,
         )
