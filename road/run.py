@@ -220,7 +220,7 @@ def _retarget(road: Road, clip: Path, fitting: Fitting, private: bool = False) -
         road.do(fitted_points_stage(road.folder))
     else:
         road.do(keypoints_stage(clip, fitting))
-        road.do(fit_stage(road.folder, fitting))
+        road.do(fit_stage(road.folder, fitting, clip))
     if fitting.overlay and not private:
         road.do(overlay_stage(road.folder, clip if is_video(clip) else None))
 
