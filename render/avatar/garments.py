@@ -130,6 +130,8 @@ def _taken_in(sheet: Sheet, shape: Shape, ease: np.ndarray, arm: np.ndarray) -> 
         distance, outward = shape.skin.clearance(points)
         wide = np.clip(distance - 1.1 * ease, 0, 0.03) * arm
         points = smooth(points - 0.7 * wide[:, None] * outward, sheet.faces, 1)
+        distance, outward = shape.skin.clearance(points)
+        points = points + np.clip(0.8 * ease - distance, 0, 0.01)[:, None] * outward
     return sheet.moved(arm[:, None] * points + (1 - arm[:, None]) * sheet.vertices)
 
 
