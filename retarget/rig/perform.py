@@ -56,21 +56,22 @@ def perform(motion: Motion, body: Body, betas: np.ndarray, keep_contacts: bool =
 def healed_motion(motion: Motion, body: Body) -> Motion:
     """The motion with its hands drawn out of what they pierce, on its own body (see `heal`)."""
     surface = sample_surface(body)
-    source = _performer(motion, shaped(body, surface, motion.betas), motion.trans)
+    source = performer_of(motion, shaped(body, surface, motion.betas), motion.trans)
     poses = healed(surface, source)[0].poses
     joints = joint_transforms(source.shape.joints, poses, motion.trans)[1]
     return replace(motion, poses=poses.astype(np.float32), joints=joints.astype(np.float32))
 
 
-def _performer(motion: Motion, shape: Shape, trans: np.ndarray) -> Performer:
+def performer_of(motion: Motion, shape: Shape, trans: np.ndarray) -> Performer:
+    """Who performs a motion with the source's angles. trans: (T, 3)."""
     return Performer(shape, np.asarray(motion.poses, float), trans, motion.facial_actions)
 
 
 def _kept(motion: Motion, body: Body, betas: np.ndarray, trans: np.ndarray) -> np.ndarray:
     """Poses (T, 165) with the source's locations and contacts."""
     surface = sample_surface(body)
-    source = _performer(motion, shaped(body, surface, motion.betas), motion.trans)
-    performer = _performer(motion, shaped(body, surface, betas), trans)
+    source = performer_of(motion, shaped(body, surface, motion.betas), motion.trans)
+    performer = performer_of(motion, shaped(body, surface, betas), trans)
     return perform_touches(surface, source, performer)
 
 

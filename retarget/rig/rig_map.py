@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import UserError
 from ...files import write_json
 from ..body.skeleton import INDEX, JOINT_NAMES, LEFT_HAND, RIGHT_HAND
@@ -101,13 +103,16 @@ class RigMap:
 
     def save(self, path: str | Path) -> None:
         """Write the map as JSON, atomically."""
-        record = {
+        write_json(Path(path), self.record())
+
+    def record(self) -> dict:
+        """The map as JSON holds it."""
+        return {
             "format": FORMAT,
             "name": self.name,
             "bones": {joint: list(bones) for joint, bones in self.bones.items()},
             "twists": {joint: list(bones) for joint, bones in self.twists.items()},
         }
-        write_json(Path(path), record)
 
     @classmethod
     def load(cls, path: str | Path) -> RigMap:
@@ -118,10 +123,23 @@ class RigMap:
         """
         path = Path(path)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise UserError(f"No rig map at {path}: give the file that was saved.") from error
         except (OSError, ValueError) as error:
+            raise UserError(f"{path} is no rig map ({error}): save it anew.") from error
+        return cls.from_text(text, path)
+
+    @classmethod
+    def from_text(cls, text: str, path: Path) -> RigMap:
+        """Read a map from the JSON that a file holds, which is named in errors.
+
+        Raises:
+            UserError: no JSON, or not a rig map.
+        """
+        try:
+            record = json.loads(text)
+        except ValueError as error:
             raise UserError(f"{path} is no rig map ({error}): save it anew.") from error
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise UserError(f'{path} is no rig map: it needs "format": "{FORMAT}".')
@@ -132,6 +150,21 @@ class RigMap:
             _table(record, "bones", JOINT_NAMES, path),
             _table(record, "twists", TWISTED, path),
         )
+
+
+def mapped_joint(rest: Skeleton, rig_map: RigMap) -> np.ndarray:
+    """(B,) the SMPL-X joint that each bone moves with: its own or the nearest above it, else -1."""
+    own = {
+        rest.index(name): INDEX[joint]
+        for table in (rig_map.bones, rig_map.twists)
+        for joint, names in table.items()
+        for name in names
+    }
+    found = np.full(len(rest.names), -1)
+    for bone in rest.order:
+        parent = rest.parents[bone]
+        found[bone] = own.get(bone, found[parent] if parent >= 0 else -1)
+    return found
 
 
 def _table(

@@ -23,6 +23,7 @@ from .skeleton import (
     quaternions_of,
     rest_skeleton,
 )
+from .spine import along_spine
 
 ROOTS = ("moved", "scene", "still")
 # The joint at the far end of each limb piece, and whether its twist belongs to that end.
@@ -110,7 +111,7 @@ def transfer(
     source = rest_skeleton(motion) if source is None else source
     turns = alignments(target, rig_map, source)
     world = to_world(target.up)
-    joints = world @ global_rotations(motion.poses)
+    joints = world @ along_spine(global_rotations(motion.poses), target, rig_map, source)
     goals = _goals(joints, target, rig_map, turns, source, options)
     places = motion.joints.astype(float) @ world.T
     rotations, heads, moved = _pose(
