@@ -4,9 +4,10 @@
 
 Each sample is `{id:06d}_{beauty,target,depth,normal,openpose}.png`, `{id:06d}_part.png` (8 bit,
 index into PARTS) and `{id:06d}.json` (the signer's record, a caption, boxes [x0, y0, x1, y1] of
-face and hands or null, the seed). beauty is the quick render that the passes make; target is the
-same view in softer, richer light. A sample depends on the seed and its number alone. The JSON is
-written last: what has one is whole and is not made again.
+face and hands or null, the 21 projected points of each hand in pixels, the seed). beauty is the
+quick render that the passes make; target is the same view in softer, richer light. A sample depends
+on the seed and its number alone. The JSON is written last: what has one is whole and is not made
+again.
 """
 
 from __future__ import annotations

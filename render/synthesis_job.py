@@ -169,6 +169,9 @@ def _describe(
             "left_hand": _box(points["left_hand"], camera),
             "right_hand": _box(points["right_hand"], camera),
         },
+        "hands": {
+            hand: np.round(points[hand][:, :2], 1).tolist() for hand in ("left_hand", "right_hand")
+        },
         "handshapes": shot.pose.handshapes,
         "camera": asdict(camera),
     }
