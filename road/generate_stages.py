@@ -88,6 +88,7 @@ def enhance_stage(folder: Path, painting: Painting) -> Stage:
             work,
             mode=painting.enhance,
             performance=Motion.load(folder / PERFORMANCE),
+            source=_source_face(folder / KEYPOINTS, len(passes.points["face478"])),
             checkpoint=network,
             progress=progress,
         )
@@ -102,6 +103,19 @@ def enhance_stage(folder: Path, painting: Painting) -> Stage:
         code=("generate/expression/**/*.py", "retarget/fit/face*.py"),
         folder=ENHANCED,
     )
+
+
+def _source_face(path: Path, frames: int) -> "np.ndarray | None":
+    """Pixels (T,478,2) of the source's face points, NaN where one is not seen; None where the
+    passes do not follow them frame for frame."""
+    import numpy as np
+
+    from ..retarget.keypoints.pose_file import read_pose
+
+    if not path.is_file():
+        return None
+    face = read_pose(path).face
+    return np.where(face[..., 3:] > 0, face[..., :2], np.nan) if len(face) == frames else None
 
 
 def video_stage(folder: Path, fps: float, frames: str = ENHANCED, before: str = "enhance") -> Stage:

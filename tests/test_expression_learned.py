@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,7 @@ from diffsign.generate.expression.learned.network import (  # noqa: E402
 from diffsign.generate.expression.learned.renders import render_faces  # noqa: E402
 from diffsign.generate.expression.learned.train import (  # noqa: E402
     TrainOptions,
+    _blotched,
     collect,
     draw_pairs,
     train,
@@ -119,8 +121,9 @@ def test_sets_go_to_disk_and_back_and_join(faces, tmp_path):
         FaceSet.load(tmp_path / "b.faces.npz")
 
 
-def test_the_coarse_motion_alone_brings_a_face_nearer(faces):
-    pairs = draw_pairs(faces, np.arange(9), np.random.default_rng(0), varied=False)
+def test_the_coarse_motion_alone_brings_a_face_nearer():
+    faces = render_faces(1, 160, views=1, expressions=4)  # large: a small one blurs more than moves
+    pairs = draw_pairs(faces, np.arange(4), np.random.default_rng(0), varied=False)
     moved = warped(pairs.picture, pairs.motion)
     before, after = (
         ((picture - pairs.target).abs() * pairs.weight).mean() for picture in (pairs.picture, moved)
@@ -138,7 +141,7 @@ def test_a_motion_of_the_network_is_a_shift_of_the_picture():
 
 def test_an_untrained_network_is_the_coarse_motion(faces):
     pairs = draw_pairs(faces, np.arange(2), np.random.default_rng(0), varied=False)
-    out = Animator(TINY)(pairs.picture, pairs.motion, pairs.sketch, pairs.words)
+    out = Animator(TINY)(pairs.picture, pairs.render, pairs.motion, pairs.sketch, pairs.words)
     assert torch.allclose(out["motion"], pairs.motion) and float(out["mask"].detach().max()) < 0.05
 
 
@@ -205,6 +208,38 @@ def test_the_network_leaves_hands_and_all_but_the_face_alone(faces):
     result = FaceAnimator(network.eval(), "noise")(task)
     changed = (result != task.painted).any(-1)
     assert changed.any() and not changed[part != PART_INDEX["face"]].any()
+
+
+def test_what_is_filled_is_as_sharp_as_the_render(faces):
+    """A network that fills all, its colours unchanged, gives the render's own pixels."""
+    network = Animator(TINY).eval()
+    with torch.no_grad():
+        network.leave.bias[-4:] = 20.0
+    large = cv2.resize(faces.pictures[1], (3 * SIDE, 3 * SIDE), interpolation=cv2.INTER_NEAREST)
+    task = FaceTask(
+        painted=np.full_like(large, 90),
+        render=large,
+        part=np.full(large.shape[:2], PART_INDEX["face"], np.uint8),
+        projected=3.0 * faces.points[1],
+        visible=np.ones(478, bool),
+        target=3.0 * faces.points[1],
+        shift=np.zeros((478, 2)),
+        found=True,
+    )
+    assert np.abs(FaceAnimator(network, "fill")(task).astype(int) - large).max() <= 1
+
+
+def test_blotches_stick_to_the_skin_and_the_render_knows_none(faces):
+    rng = np.random.default_rng(3)
+    grey = [np.full((SIDE, SIDE, 3), 128.0)] * 2
+    points = faces.points[0].astype(float)
+    first, second = _blotched(grey, [points, points + np.array([5, 3])], rng)
+    assert np.abs(first - 128).max() > 5
+    assert np.allclose(first[10:35, 10:35], second[13:38, 15:40], atol=1e-6)
+    pairs = draw_pairs(faces, np.arange(4), rng)
+    assert np.allclose(
+        pairs.render.permute(0, 2, 3, 1).numpy(), faces.pictures[:4] / 127.5 - 1, atol=1e-6
+    )
 
 
 def test_no_network_ships_and_that_is_said():

@@ -1,5 +1,6 @@
 """The closed loop: what a face says is read and corrected, on a face whose answer is exact."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,12 +11,13 @@ from scipy.spatial.transform import Rotation
 from diffsign.generate.expression.actions import Heads, heads_of, rigid_motion
 from diffsign.generate.expression.face_points import BROW, EYE_RING, LIPS_OUTER
 from diffsign.generate.expression.loop import MOST, close_the_loop, unreached
+from diffsign.generate.expression.signals import SIGNALS, signal_lack, wishes
 from diffsign.retarget.body.load import load_body
 from diffsign.retarget.fit.face_model import face_model
 from diffsign.retarget.fit.face_response import detector_response
 from diffsign.retarget.motion import Camera
 
-CAMERA = Camera(900.0, 900.0, 256.0, 256.0, 512, 512)
+CAMERA = Camera(1800.0, 1800.0, 256.0, 256.0, 512, 512)
 UPRIGHT = np.diag([1.0, -1.0, -1.0]) @ Rotation.from_euler("YX", [12, 8], degrees=True).as_matrix()
 
 
@@ -26,7 +28,7 @@ def model():
 
 
 def heads_for(model, count):
-    place = np.tile([0.0, 0.05, 0.9], (count, 1))
+    place = np.tile([0.0, 0.05, 1.8], (count, 1))
     return Heads(np.tile(UPRIGHT, (count, 1, 1)), place, CAMERA, model, 0.05)
 
 
@@ -168,3 +170,70 @@ def test_the_heads_turn_and_place_follow_from_the_points(model):
     local = np.tile(model.rest, (2, 1, 1))
     turn, place = rigid_motion(local, local @ UPRIGHT.T + [0.1, 0.2, 1.0])
     assert np.allclose(turn, UPRIGHT) and np.allclose(place, [0.1, 0.2, 1.0])
+
+
+def test_the_solver_is_calibrated_where_a_face_answers_otherwise(model):
+    """A detector that hardly sees this face's brows (glasses): what is read still follows them."""
+    body = load_body("open")
+    rng = np.random.default_rng(1)
+    brow, jaw = model.column("browInnerUp"), model.column("jawOpen")
+    actions = np.zeros((60, 52))
+    actions[:, brow], actions[:, jaw] = rng.uniform(0, 1, 60), rng.uniform(0, 0.5, 60)
+    dull = model.moves.copy()
+    dull[..., brow] *= 0.5
+    truth = heads_for(replace(model, moves=dull), 60)
+    performance: Any = SimpleNamespace(body="open", betas=np.zeros(0), facial_actions=actions)
+    own = face_model(body, np.zeros(0))
+    places = own.shown(actions) @ np.swapaxes(truth.turn, 1, 2) + truth.place[:, None]
+    detected = truth.view(np.zeros((60, 478, 2)), np.arange(60)).project(truth.model, actions)
+    detected += rng.normal(0, 0.1, detected.shape)
+    heads = heads_of(performance, places, CAMERA, detected)
+    assert heads is not None
+    fresh = np.zeros((60, 52))  # another performance, by the same face
+    fresh[:, brow], fresh[:, jaw] = rng.uniform(0, 1, 60), rng.uniform(0, 0.5, 60)
+    seen = truth.view(np.zeros((60, 478, 2)), np.arange(60)).project(truth.model, fresh)
+    seen += rng.normal(0, 0.1, seen.shape)
+    says = heads.actions(seen, np.arange(60))
+    plain = heads_for(model, 60).actions(seen, np.arange(60))
+    off, before = (np.abs(read[:, brow] - fresh[:, brow]).mean() for read in (says, plain))
+    assert off < 0.5 * before, (
+        off,
+        before,
+        heads.price,
+        np.corrcoef(says[:, brow], fresh[:, brow]),
+    )
+    assert np.corrcoef(says[:, brow], fresh[:, brow])[0, 1] > 0.9
+
+
+def test_mouth_and_brows_are_driven_as_far_as_the_source_shows(model):
+    """Points whose actions are right but whose mouth and brow are moved too little."""
+    heads = heads_for(model, 12)
+    frames = np.arange(12)
+    none, shown = np.zeros((12, 52)), np.zeros((12, 52))
+    shown[:, model.column("jawOpen")] = 0.2
+    shown[:, model.column("browOuterUpLeft")] = 0.3
+    here = heads.view(np.zeros((12, 478, 2)), frames).project(model, none)
+    there = heads.view(np.zeros((12, 478, 2)), frames).project(model, shown)
+    wish = np.stack([signal(there) for signal, _ in SIGNALS], -1)
+    moved = here + signal_lack(heads, here, wish, frames)
+    for column, (signal, _) in enumerate(SIGNALS):
+        before, after = (np.abs(signal(p) - wish[:, column]).mean() for p in (here, moved))
+        assert after < 0.35 * before or after < 0.002
+    assert not signal_lack(heads, here, np.full((12, 3), np.nan), frames).any()
+
+
+def test_what_is_wished_for_follows_the_source_on_the_avatars_level():
+    rng = np.random.default_rng(2)
+    rendered = rng.uniform(0, 200, (1, 478, 2)) + np.zeros((30, 1, 1))
+    source = rendered.copy()
+    lower = [14, 87, 317]
+    swing = 5 * np.sin(np.arange(30) / 3)
+    source[:, lower, 1] += swing[:, None]
+    source[4] = np.nan
+    wish = wishes(source, rendered)
+    assert np.isnan(wish[4]).all() and np.isfinite(np.delete(wish, 4, 0)).all()
+    assert np.ptp(np.delete(wish[:, 1:], 4, 0), axis=0).max() < 1e-6
+    seen = np.delete(np.arange(30), 4)
+    measured = SIGNALS[0][0](source)[seen]
+    assert np.corrcoef(wish[seen, 0], measured)[0, 1] > 0.99
+    assert np.isnan(wishes(np.full_like(source, np.nan), rendered)).all()

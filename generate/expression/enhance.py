@@ -35,6 +35,7 @@ from .report import (
     task_key,
     write_frame,
 )
+from .signals import wishes
 from .warp import FaceTask, brought_to_target, pushed
 
 Progress = Callable[[int, int], None]
@@ -51,6 +52,7 @@ def enhance(
     *,
     mode: str = "warp",
     performance: Motion | None = None,
+    source: np.ndarray | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
     detector: Detector | None = None,
@@ -67,6 +69,8 @@ def enhance(
             which copies the frames.
         performance: what the avatar performs, frame for frame with the passes. Its facial actions
             are the aim of the closed loop; without it the loop stays open.
+        source: (T,478,2) pixels of the source's face points, NaN where none were found; how far its
+            mouth is opened and its brows are raised is an aim of the loop too.
         detector: for tests; MediaPipe Face Mesh otherwise.
 
     Raises UserError when there are no frames, or more than the passes have.
@@ -94,10 +98,11 @@ def enhance(
         if performance is not None:
             heads = _heads(passes, faces, performance)
         wanted = np.zeros((count, 0)) if heads is None else _wanted(performance, count)
+        wish = None if source is None else wishes(source, faces.rendered)
         reports: list[FrameReport] = []
         for start in range(0, len(paths), CHUNK):
             chunk = _Chunk(passes, faces, paths[start : start + CHUNK], out_dir, detect, pool)
-            for report in chunk.enhanced(make, maker, heads, wanted):
+            for report in chunk.enhanced(make, maker, heads, wanted, wish):
                 reports.append(report)
                 if progress:
                     progress(len(reports), len(paths))
@@ -175,7 +180,12 @@ class _Chunk:
             self.taken.append(path)
 
     def enhanced(
-        self, make: Make, maker: str, heads: Heads | None, wanted: np.ndarray
+        self,
+        make: Make,
+        maker: str,
+        heads: Heads | None,
+        wanted: np.ndarray,
+        wish: np.ndarray | None,
     ) -> Iterator[FrameReport]:
         """Make the frames, or find them made, and say what was done to each of them."""
         numbers = np.array([int(path.stem) for path in self.taken], int)
@@ -189,13 +199,14 @@ class _Chunk:
                 for task, n in zip(self.tasks, numbers, strict=True)
             ]
         if heads is not None and keys:
-            together = joint_key(keys, wanted[numbers])
+            aims = wanted if wish is None else np.concatenate([wanted, wish], 1)
+            together = joint_key(keys, aims[numbers])
             keys = [f"{together}-{number}" for number in numbers]
         outs = [self.out_dir / path.name for path in self.taken]
         known = [known_report(out, key) for out, key in zip(outs, keys, strict=True)]
         tried = first = None
         if heads is not None and not all(known):
-            first, tried = self._looped(make, heads, numbers, wanted)
+            first, tried = self._looped(make, heads, numbers, wanted, wish)
         places = {path: n for n, path in enumerate(self.taken)}
 
         def finish(path: Path) -> FrameReport:
@@ -207,7 +218,12 @@ class _Chunk:
         yield from self.pool.map(finish, self.paths)
 
     def _looped(
-        self, make: Make, heads: Heads, numbers: np.ndarray, wanted: np.ndarray
+        self,
+        make: Make,
+        heads: Heads,
+        numbers: np.ndarray,
+        wanted: np.ndarray,
+        wish: np.ndarray | None,
     ) -> tuple[np.ndarray, Tried]:
         """What the painted faces say (F,52), and the frames after the loop."""
         painted = self.faces.painted[numbers]
@@ -221,7 +237,9 @@ class _Chunk:
 
             return self.pool.map(one, places, drives, lids)
 
-        return first, close_the_loop(self.tasks, numbers, wanted[numbers], heads, look)
+        mine = None if wish is None else wish[numbers]
+        tried = close_the_loop(self.tasks, numbers, wanted[numbers], heads, look, wish=mine)
+        return first, tried
 
     def _made(self, n: int, make: Make, drive: np.ndarray, lids: np.ndarray) -> np.ndarray:
         """The crop of a task, driven on; the open loop's is made once for a state of the lids."""

@@ -3,7 +3,8 @@
 The open loop brings the detected points of the painting to those of the render. But a detector
 reads another face, in other light, behind glasses, otherwise than the source's: the actions that it
 reads are not yet the source's. What they lack is turned into pixels by the detector's measured
-response, the face is moved on by it (eyes and mouth with it), and read again, a few times. Where a
+response, and with it what mouth and brows lack of the source's measures (:mod:`.signals`); the face
+is moved on by it (eyes and mouth with it), and read again, a few times. Where a
 warp cannot shut a lid, the render's own lids are laid on. The best of the tries is kept for each
 frame.
 """
@@ -18,14 +19,15 @@ import numpy as np
 from .actions import Heads
 from .face_points import FEATURES, face_scale
 from .field import bounded, steady
+from .signals import signal_lack
 from .warp import FaceTask
 
 ROUNDS = 3
 GAIN = 0.9
 MOST = 0.1  # of the eye distance: how far the loop may drive a point beyond the render's
 ENOUGH = 0.008  # of the eye distance: below it the detector's jitter rules
-JITTER = 0.04  # of what is driven, in eye distances: the solver wavers more than the points
-REACH = 3  # frames each way that calm what is driven
+JITTER = 0.08  # of what is driven, in eye distances: the solver wavers more than the points
+REACH = 4  # frames each way that calm what is driven
 UNREACHED = 0.2  # an action that stays farther from the source's is reported
 _LIDS = ("eyeBlinkRight", "eyeBlinkLeft")
 _SHUT = 0.5  # of a blink
@@ -63,13 +65,14 @@ def close_the_loop(
     heads: Heads,
     look: Look,
     rounds: int = ROUNDS,
+    wish: np.ndarray | None = None,
 ) -> Tried:
     """Drive the targets of consecutive frames until their faces say what the source's says.
 
     Args:
         tasks: one per frame. frames: (F,) their numbers in the passes.
         wanted: (F,52) the source's actions. look: makes and reads. rounds: of correction; 0
-            measures alone.
+            measures alone. wish: (F,3) of `signals.wishes`, where they are known.
     """
     count = len(tasks)
     scale = np.array([float(face_scale(task.projected)) for task in tasks])
@@ -82,7 +85,7 @@ def close_the_loop(
         places = np.flatnonzero(active)
         for n, found in zip(places, look(places, trial[places], lids[places]), strict=True):
             points[n] = np.nan if found is None else found
-        best = _better(best, _read(points, trial, lids, frames, wanted, heads))
+        best = _better(best, _read(points, trial, lids, frames, wanted, heads, wish))
         if round_ == rounds:
             break
         push = np.nan_to_num(steady(best.lack, JITTER * scale, REACH))
@@ -115,9 +118,12 @@ def _read(
     frames: np.ndarray,
     wanted: np.ndarray,
     heads: Heads,
+    wish: np.ndarray | None,
 ) -> Tried:
     actions = heads.actions(points, frames)
     lack = heads.displacement(actions, wanted, frames)
+    if wish is not None:
+        lack = lack + signal_lack(heads, points + lack, wish, frames)
     missing = np.linalg.norm(lack[:, _FEATURES], axis=-1).mean(1)
     return Tried(drive.copy(), lids.copy(), actions, lack, missing)
 

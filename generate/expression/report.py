@@ -14,7 +14,7 @@ from ...errors import UserError
 from ...files import atomic_path
 from .warp import FaceTask
 
-_VERSION = 3  # of the algorithm: frames made by another one are made again
+_VERSION = 4  # of the algorithm: frames made by another one are made again
 _NOTE = "diffsign-expression"  # the PNG text that holds a frame's key and report
 
 
