@@ -41,15 +41,20 @@ def avatar(
 @motion
 @path_option(
     "--record",
-    required=True,
     help="Who performs: a signer_record.json, or what diffsign avatar wrote as .json.",
 )
+@path_option(
+    "--avatar", help="Who performs instead: a character of yours (.blend, .glb, .fbx, .vrm)."
+)
+@path_option("--rig", help="The character's rig map (JSON), where its rig is of no known family.")
 @out_file()
-def perform(motion: Path, record: Path, out: Path) -> None:
-    """Write MOTION as the body of another signer performs it, with all that the hands touch."""
+def perform(
+    motion: Path, record: Path | None, avatar: Path | None, rig: Path | None, out: Path
+) -> None:
+    """Write MOTION as somebody else's body performs it, with all that the hands touch."""
     from ..road.perform_file import perform_file
 
-    result(perform_file(motion, record, out))
+    result(perform_file(motion, record, out, avatar, rig))
 
 
 @click.command(cls=Command)

@@ -11,13 +11,16 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UserError
 from ..retarget.motion import Motion
 from .pass_options import PassOptions
+
+if TYPE_CHECKING:
+    from ..retarget.rig.figure import Figure
 
 SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".vrm")
 
@@ -60,6 +63,25 @@ def check_character(path: Path, rig: Path | None = None, still_face: bool = Fals
     return info
 
 
+def character_figure(path: Path, rig: Path | None = None) -> Figure:
+    """A character's bones and skin, for `retarget.rig.figure`.
+
+    Raises:
+        UserError: the file is no character that can sign.
+    """
+    from ..retarget.rig.figure_file import load_figure
+    from .blender_process import run_job
+
+    check_character(path, rig, still_face=True)
+    with tempfile.TemporaryDirectory(prefix="diffsign-") as folder:
+        out = Path(folder) / "figure.npz"
+        for _ in run_job(
+            {"job": "character", "do": "figure", **_files(path, rig), "out": str(out)}
+        ):
+            pass
+        return load_figure(out)
+
+
 def check_backdrop(options: PassOptions) -> None:
     """Refuse what cannot be laid behind a character."""
     if options.backdrop not in (None, "green") or options.hdri is not None:
@@ -85,6 +107,7 @@ def render_character(
     rig: Path | None = None,
     progress: Progress | None = None,
     note: Note | None = None,
+    contacts: bool = True,
 ) -> Path:
     """Render the passes of a character that performs a motion, as `passes.render_passes` does.
 
@@ -92,6 +115,8 @@ def render_character(
         performance: motion.npz as an avatar of the open body performs it; the character's
             shoulders come where that avatar's are. avatar: that avatar, which frames the view and
             says where points of the face lie on a head.
+        contacts: let its hands touch on its own body what the performer's touch on theirs; else
+        angles alone are kept.
 
     Raises:
         UserError: the character, the motion or an option cannot be used.
@@ -119,6 +144,7 @@ def render_character(
             "face": str(face),
             "out": str(out.resolve()),
             "turn": view.turn.tolist(),
+            "contacts": contacts,
             "options": asdict(options),
         }
         for event in run_job(job):

@@ -12,7 +12,9 @@ from ..files import read_json, write_json
 from ..retarget.motion import Motion
 from ..retarget.rig.calibrate import alignments
 from ..retarget.rig.face import shape_keys, with_face_bones
-from ..retarget.rig.rig_map import mapped_joint
+from ..retarget.rig.figure import perform_on_figure
+from ..retarget.rig.figure_file import save_figure
+from ..retarget.rig.rig_map import RigMap, mapped_joint
 from ..retarget.rig.skeleton import rest_skeleton
 from ..retarget.rig.transfer import RigMotion, TransferOptions, transfer
 from . import engines, scene
@@ -21,6 +23,7 @@ from .camera import WORLD_FROM_CAMERA
 from .character_import import Character, load_character
 from .character_parts import number_parts, strongest_bones
 from .character_points import face_places, finger_tips, head_box, places
+from .figure_blender import figure_of, rest_points
 from .lighting import RIGS
 from .pass_options import PassOptions
 from .rig_blender import apply
@@ -29,7 +32,8 @@ from .worker import Report
 
 
 def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
-    """Report what job["character"] is (job["do"] "probe"), or render its passes to job["out"]."""
+    """Report what job["character"] is (job["do"] "probe"), write its figure ("figure") or render
+    its passes ("passes") to job["out"]."""
     rig = None if job["rig"] is None else Path(job["rig"])
     character = load_character(Path(job["character"]), rig, scratch)
     if job["do"] == "probe":
@@ -42,7 +46,13 @@ def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
             }
         )
         return
+    if job["do"] == "figure":
+        own = character.armature, character.meshes, character.rig_map
+        save_figure(figure_of(*own), Path(job["out"]))
+        return
     motion = Motion.load(job["motion"])
+    if job["contacts"]:
+        motion = keeping_contacts(motion, character.armature, character.meshes, character.rig_map)
     options = PassOptions(**{**job["options"], "maps": tuple(job["options"]["maps"])})
     result = perform(character, motion)
     with np.load(job["face"], allow_pickle=False) as data:
@@ -62,6 +72,17 @@ def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
     content = read_json(index)
     content |= {"first_frame": options.first, "options": asdict(options), "job": "character"}
     write_json(index, content)
+
+
+def keeping_contacts(motion: Motion, armature: Any, meshes: Any, rig_map: RigMap) -> Motion:
+    """The motion with all that its hands touch, on a character's own proportions.
+
+    Raises:
+        UserError: the meshes do not hang on the armature.
+    """
+    from ..retarget.body.load import load_body
+
+    return perform_on_figure(motion, load_body("open"), figure_of(armature, meshes, rig_map))
 
 
 def face_keys(keys: tuple[str, ...]) -> list[str]:
@@ -118,7 +139,7 @@ def _points(
     rest, rig_map = character.skeleton, character.rig_map
     bones = [strongest_bones(mesh, rest) for mesh in character.meshes]
     number_parts(character.meshes, bones, rest, rig_map)
-    points = np.concatenate([_rest_points(mesh) for mesh in character.meshes])
+    points = np.concatenate([rest_points(mesh) for mesh in character.meshes])
     strongest = np.concatenate(bones)
     tips = finger_tips(points, strongest, rest, rig_map)
     found = None
@@ -149,14 +170,6 @@ def _is_skin(character: Character) -> np.ndarray:
                 mask[list(polygon.vertices)] = True
         found.append(mask)
     return np.concatenate(found)
-
-
-def _rest_points(mesh: Any) -> np.ndarray:
-    """(n, 3) a mesh's vertices at rest in the world."""
-    points = np.zeros(3 * len(mesh.data.vertices), np.float32)
-    mesh.data.vertices.foreach_get("co", points)
-    world = np.array(mesh.matrix_world)
-    return points.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
 
 
 def _set_scene(motion: Motion, options: PassOptions, turn: np.ndarray, body18: np.ndarray) -> Any:

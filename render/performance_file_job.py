@@ -24,6 +24,7 @@ def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
 
     from .avatar_file_job import stand
     from .character_import import load_character
+    from .character_job import keeping_contacts
 
     path, motion = Path(job["character"]), Motion.load(job["motion"])
     if path.suffix.lower() == ".npz":
@@ -33,6 +34,7 @@ def run(job: dict[str, Any], scratch: Path, report: Report) -> None:
         rig = None if job["rig"] is None else Path(job["rig"])
         character = load_character(path, rig, scratch)
         armature, rig_map = character.armature, character.rig_map
+        motion = keeping_contacts(motion, armature, character.meshes, rig_map)
     scene = bpy.context.scene
     whole = max(1, round(motion.fps))
     scene.render.fps, scene.render.fps_base = whole, whole / motion.fps

@@ -281,7 +281,7 @@ def passes_stage(folder: Path, viewing: Viewing | None = None) -> Stage:
     )
 
 
-def character_stage(folder: Path, viewing: Viewing) -> Stage:
+def character_stage(folder: Path, viewing: Viewing, contacts: bool = True) -> Stage:
     """Render the same passes of the user's own character: it stands for `passes_stage`."""
     from ..render.pass_options import option_files
 
@@ -294,11 +294,19 @@ def character_stage(folder: Path, viewing: Viewing) -> Stage:
         notes: list[str] = []
         performance, avatar = folder / PERFORMANCE, folder / AVATAR
         render_character(
-            character, performance, avatar, work, options, viewing.rig, progress, notes.append
+            character,
+            performance,
+            avatar,
+            work,
+            options,
+            viewing.rig,
+            progress,
+            notes.append,
+            contacts,
         )
         return {"notes": notes}
 
-    settings = asdict(options) | {"character": character.suffix.lower()}
+    settings = asdict(options) | {"character": character.suffix.lower(), "contacts": contacts}
     for name in ("threads", "workers", "device"):
         del settings[name]
     files = [character, *([viewing.rig] if viewing.rig else [])]

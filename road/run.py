@@ -242,7 +242,7 @@ def _dress_and_render(road: Road, look: Look, viewing: Viewing) -> str:
     if viewing.avatar is None:
         road.do(passes_stage(road.folder, viewing))
         return caption
-    road.do(character_stage(road.folder, viewing))
+    road.do(character_stage(road.folder, viewing, not look.angles_only))
     return look.prompt or CHARACTER_CAPTION
 
 
