@@ -362,11 +362,21 @@ def undo():
 
 
 def leave():
-    """Close Blender while a fit runs: window.py looks for what is left of it."""
+    """Open another file while a fit runs, and close Blender while another does; `window.py` looks
+    for what is left of them."""
     HOLD.touch()
     yield from press_button("fit")
     yield from until(lambda: getattr(job(), "done", 0) > 3, 60)
-    SAID["steps"]["pid"] = int((HERE / "pid").read_text())
+    SAID["steps"]["pids"] = [int((HERE / "pid").read_text())]
+    bpy.ops.wm.read_homefile(app_template="")
+    yield 1.0
+    SAID["steps"]["left in another file"] = str(job())
+    own = bpy.context.window_manager.windows[0].scene.diffsign
+    own.source, own.folder = TASK["clip"], str(HERE / "out")
+    with bpy.context.temp_override(window=window(), area=viewport()):
+        bpy.ops.diffsign.fit("INVOKE_DEFAULT")
+    yield from until(lambda: getattr(job(), "done", 0) > 3, 60)
+    SAID["steps"]["pids"].append(int((HERE / "pid").read_text()))
 
 
 def finish(error=""):
@@ -394,4 +404,4 @@ def tick():
         finish(traceback.format_exc())
 
 
-bpy.app.timers.register(tick, first_interval=1.5)
+bpy.app.timers.register(tick, first_interval=1.5, persistent=True)

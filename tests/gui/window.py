@@ -203,7 +203,8 @@ def check(said: dict) -> None:
     assert steps["error"] == "", steps["error"]
     assert "passes.json" in steps["passes"] and "frame_00002.exr" in steps["passes"]
     assert steps["undone"][0] == 1, "undo did not bring the former action back"
-    assert _ends(steps["pid"]), "a fit outlived Blender"
+    assert steps["left in another file"] == "None", "a fit went on in another file"
+    assert all(_ends(pid) for pid in steps["pids"]), "a fit outlived Blender"
 
 
 def _ends(pid: int, seconds: float = 10.0) -> bool:
