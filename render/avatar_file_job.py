@@ -38,7 +38,7 @@ def stand(avatar: Avatar) -> scene.Stage:
     import bpy
     from mathutils import Matrix
 
-    stage = scene.build_stage(avatar, SOFT)
+    stage = scene.build_stage(avatar, SOFT, twisting=False)
     up = np.eye(4)
     up[:3, :3], up[2, 3] = UPRIGHT, -float(avatar.vertices[:, 1].min())
     stage.armature.matrix_world = Matrix(up.tolist())

@@ -19,7 +19,7 @@ from .engines import DEVICES, ENGINES
 from .lighting import RIGS
 from .view import PRESETS, SOURCE, Viewpoint, read_camera
 
-RENDER_VERSION = 4
+RENDER_VERSION = 5
 """Raise it when the same job would give other pixels: frames made before are then made anew."""
 
 SMALLEST_SIDE, LARGEST_SIDE = 4, 8192

@@ -60,15 +60,15 @@ class Cue:
 
 
 def _low(sign: float) -> Hand:
-    return Hand("loose", ArmGoal(np.array([sign * 0.02, -0.53, 0.06]), 18, -10, 5))
+    return Hand("loose", ArmGoal(np.array([sign * 0.09, -0.53, 0.06]), 18, -10, 5))
 
 
 def _spell(shape: str, aside: float, turn: float = -78) -> Hand:
     return Hand(shape, ArmGoal(np.array([-0.05 - aside, -0.07, 0.21]), 4, turn, -6))
 
 
-def _cross(sign: float, aside: float, height: float) -> Hand:
-    goal = ArmGoal(np.array([sign * aside, height, 0.25]), 14, -74, -4)
+def _cross(sign: float, aside: float, height: float, forward: float = 0.25) -> Hand:
+    goal = ArmGoal(np.array([sign * aside, height, forward]), 14, -74, -4)
     return Hand("one", goal)
 
 
@@ -89,8 +89,8 @@ CUES: tuple[Cue, ...] = (
     Cue(1.52, _spell("f", 0.06), _low(1), (4, 0, 0), _RAISED | {"mouthRollLower": 0.6}),
     Cue(1.68, _spell("f", 0.06), _low(1), (3, 0, 0), _RAISED),
     Cue(1.80, _spell("f", 0.06), _low(1), (0, 0, 0), _BLINK),
-    Cue(2.12, _cross(-1, -0.105, -0.14), _cross(1, -0.105, -0.17), (0, 12, 0), _FURROWED),
-    Cue(2.24, _cross(-1, -0.105, -0.14), _cross(1, -0.105, -0.17), (0, 4, 0), _FURROWED),
+    Cue(2.12, _cross(-1, -0.105, -0.14), _cross(1, -0.105, -0.17, 0.263), (0, 12, 0), _FURROWED),
+    Cue(2.24, _cross(-1, -0.105, -0.14), _cross(1, -0.105, -0.17, 0.263), (0, 4, 0), _FURROWED),
     Cue(2.46, _cross(-1, 0.03, -0.13), _cross(1, 0.03, -0.13), (0, -13, 0), _FURROWED),
     Cue(2.72, _cross(-1, 0.09, -0.10), _cross(1, 0.09, -0.10), (0, 13, 0), _FURROWED),
     Cue(2.96, _cross(-1, 0.10, -0.10), _cross(1, 0.10, -0.10), (0, -9, 0), _FURROWED),

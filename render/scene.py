@@ -9,6 +9,7 @@ blending over weights, as in SMPL-X, so Blender's vertices equal `pose_vertices`
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from .camera import WORLD_FROM_CAMERA, blender_camera, set_lens
 from .lighting import LightRig
 from .materials import COLOUR_LAYER, build_material
 from .scene_lights import set_lights
+from .twist import Skinning, local_turns, quaternions, skinning
 
 if TYPE_CHECKING:
     from ..retarget.motion import Camera
@@ -29,7 +31,6 @@ __all__ = [
     "build_stage",
     "chest_world",
     "empty_scene",
-    "quaternions",
     "set_action",
     "set_camera",
     "set_lights",
@@ -45,12 +46,14 @@ Curves = dict[tuple[str, int | None], np.ndarray]
 
 @dataclass(frozen=True)
 class Stage:
-    """Handles into Blender's data: the scene, the armature, and each piece's object."""
+    """Handles into Blender's data: the scene, the armature, and each piece's object; and the
+    joints of skinning alone, where it has them."""
 
     scene: Any
     armature: Any
     pieces: tuple[Any, ...]
     avatar: Avatar
+    skin: Skinning | None = None
 
 
 def empty_scene() -> Any:
@@ -61,15 +64,20 @@ def empty_scene() -> Any:
     return bpy.context.scene
 
 
-def build_stage(avatar: Avatar, rig: LightRig) -> Stage:
-    """Armature, meshes with weights, shape keys and colours, and materials, at rest."""
+def build_stage(avatar: Avatar, rig: LightRig, twisting: bool = True) -> Stage:
+    """Armature, meshes with weights, shape keys and colours, and materials, at rest.
+
+    twisting: with the joints of `twist`, which `animate` turns; False for the avatar's own alone,
+    for whoever animates it by other means.
+    """
     scene = empty_scene()
-    armature = _build_armature(scene, avatar)
+    skin = skinning(avatar) if twisting else None
+    armature = _build_armature(scene, avatar, skin)
     materials = [build_material(material, rig) for material in avatar.materials]
     pieces = tuple(
-        _build_piece(scene, avatar, piece, materials, armature) for piece in avatar.pieces
+        _build_piece(scene, avatar, piece, materials, armature, skin) for piece in avatar.pieces
     )
-    return Stage(scene, armature, pieces, avatar)
+    return Stage(scene, armature, pieces, avatar, skin)
 
 
 def animate(stage: Stage, poses: np.ndarray, trans: np.ndarray, facial_actions: np.ndarray) -> None:
@@ -81,9 +89,14 @@ def animate(stage: Stage, poses: np.ndarray, trans: np.ndarray, facial_actions: 
     import bpy
 
     avatar = stage.avatar
-    rotations = _continuous(quaternions(poses.reshape(len(poses), -1, 3)))
+    rotations = quaternions(poses.reshape(len(poses), -1, 3))
+    names = avatar.joint_names
+    if stage.skin is not None:
+        rotations = np.concatenate([rotations, local_turns(stage.skin, poses)], axis=1)
+        names = (*names, *stage.skin.names)
+    rotations = _continuous(rotations)
     curves: Curves = {}
-    for joint, name in enumerate(avatar.joint_names):
+    for joint, name in enumerate(names):
         path = f'pose.bones["{name}"].rotation_quaternion'
         for component in range(4):
             curves[path, component] = rotations[:, joint, component]
@@ -106,13 +119,6 @@ def animate(stage: Stage, poses: np.ndarray, trans: np.ndarray, facial_actions: 
     stage.scene.frame_start = 0
     stage.scene.frame_end = len(poses) - 1
     bpy.context.view_layer.update()
-
-
-def quaternions(rotvecs: np.ndarray) -> np.ndarray:
-    """Unit quaternions (..., 4), w first, of axis-angle vectors (..., 3)."""
-    angle = np.linalg.norm(rotvecs, axis=-1, keepdims=True)
-    scale = 0.5 * np.sinc(angle / (2 * np.pi))
-    return np.concatenate([np.cos(angle / 2), rotvecs * scale], axis=-1)
 
 
 def set_camera(scene: Any, camera: Camera) -> None:
@@ -142,7 +148,7 @@ def chest_world(avatar: Avatar, joints: np.ndarray) -> np.ndarray:
     return WORLD_FROM_CAMERA @ chest
 
 
-def _build_armature(scene: Any, avatar: Avatar) -> Any:
+def _build_armature(scene: Any, avatar: Avatar, skin: Skinning | None) -> Any:
     import bpy
     from mathutils import Matrix
 
@@ -151,13 +157,16 @@ def _build_armature(scene: Any, avatar: Avatar) -> Any:
     scene.collection.objects.link(armature)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
-    for joint, name in enumerate(avatar.joint_names):
+    bones = list(zip(avatar.joint_names, avatar.joints, avatar.parents, strict=True))
+    if skin is not None:
+        bones += zip(skin.names, skin.joints, skin.parents, strict=True)
+    for name, place, parent in bones:
         bone = data.edit_bones.new(name)
-        bone.head = avatar.joints[joint]
-        bone.tail = avatar.joints[joint] + [0.0, BONE_LENGTH_METRES, 0.0]
+        bone.head = place
+        bone.tail = np.add(place, [0.0, BONE_LENGTH_METRES, 0.0])
         bone.roll = 0.0
-        if avatar.parents[joint] >= 0:
-            bone.parent = data.edit_bones[avatar.joint_names[avatar.parents[joint]]]
+        if parent >= 0:
+            bone.parent = data.edit_bones[avatar.joint_names[parent]]
     bpy.ops.object.mode_set(mode="OBJECT")
     for bone in armature.pose.bones:
         bone.rotation_mode = "QUATERNION"
@@ -166,7 +175,12 @@ def _build_armature(scene: Any, avatar: Avatar) -> Any:
 
 
 def _build_piece(
-    scene: Any, avatar: Avatar, piece: Piece, materials: list[Any], armature: Any
+    scene: Any,
+    avatar: Avatar,
+    piece: Piece,
+    materials: list[Any],
+    armature: Any,
+    skin: Skinning | None,
 ) -> Any:
     import bpy
 
@@ -183,7 +197,11 @@ def _build_piece(
     made = bpy.data.objects.new(piece.name, mesh)
     made.pass_index = piece.object_index
     scene.collection.objects.link(made)
-    _set_weights(made, avatar, piece)
+    if skin is None:
+        _set_weights(made, avatar.joint_names, avatar.weights[piece.start : piece.stop])
+    else:
+        names = (*avatar.joint_names, *skin.names)
+        _set_weights(made, names, skin.weights[piece.start : piece.stop])
     _set_shape_keys(made, avatar, piece)
     made.parent = armature
     modifier = made.modifiers.new("signer", "ARMATURE")
@@ -213,10 +231,9 @@ def _build_mesh(piece: Piece, vertices: np.ndarray) -> Any:
     return mesh
 
 
-def _set_weights(made: Any, avatar: Avatar, piece: Piece) -> None:
+def _set_weights(made: Any, names: Sequence[str], weights: np.ndarray) -> None:
     """One vertex group per joint that moves the piece; vertices of equal weight go in together."""
-    weights = avatar.weights[piece.start : piece.stop]
-    for joint, name in enumerate(avatar.joint_names):
+    for joint, name in enumerate(names):
         column = weights[:, joint]
         chosen = np.flatnonzero(column > WEIGHT_FLOOR)
         if len(chosen) == 0:

@@ -106,7 +106,8 @@ def test_the_file_opens_elsewhere_and_signs_as_the_avatar_does(folder, tmp_path,
     names = ("pelvis", "head", "left_wrist", "right_index3", "right_thumb2")
     wanted = joints[:, [avatar.joint_names.index(n) for n in names]] @ to_world.T
     assert np.abs(np.swapaxes(said["joints"], 0, 1) - wanted).max() < 1e-4
-    posed = pose_avatar(avatar, motion.poses, motion.trans, motion.facial_actions) @ to_world.T
+    frames = motion.poses, motion.trans, motion.facial_actions
+    posed = pose_avatar(avatar, *frames, twisting=False) @ to_world.T
     from scipy.spatial import cKDTree
 
     # glTF viewers take four bones for a vertex; a few vertices here have more.

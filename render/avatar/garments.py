@@ -47,12 +47,12 @@ STYLES: dict[str, Style] = {
     "tshirt": Style(_CREW, 0.004, 0.008, 0.35, 0.0042, neck_band=0.016, snug_neck=True),
     "long_sleeve": Style(
         replace(_CREW, sleeve=1.97), 0.004, 0.005, 0.35, 0.004, neck_band=0.014, cuff=0.02,
-        wrist_ease=0.002, snug_neck=True,
+        wrist_ease=0.003, snug_neck=True,
     ),
     "jumper": Style(
         replace(_CREW, sleeve=1.99, neck_front=-0.042, hem=-0.07), 0.008, 0.007, 0.5, 0.006,
         rim=0.005, neck_band=0.024, cuff=0.055, hem_band=0.05, roughness=0.95, weave=0.0012,
-        wrist_ease=0.002, puff=0.003,
+        wrist_ease=0.003, puff=0.003,
     ),
     "shirt": Style(
         replace(_CREW, sleeve=1.98, neck_front=-0.05, vee=0.075, vee_width=0.042),
@@ -62,7 +62,7 @@ STYLES: dict[str, Style] = {
     "hoodie": Style(
         replace(_CREW, sleeve=1.99, neck_front=-0.05, hem=-0.1), 0.011, 0.009, 0.6, 0.0075,
         rim=0.005, cuff=0.06, hem_band=0.055, roughness=0.95, weave=0.0008,
-        wrist_ease=0.002, puff=0.004,
+        wrist_ease=0.003, puff=0.004,
     ),
     "blazer": Style(
         Cut(-0.045, neck_back=-0.012, vee=0.30, vee_width=0.062, sleeve=1.93, hem=-0.105),
