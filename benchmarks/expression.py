@@ -1,18 +1,25 @@
 """What the face says: off, warp and learned side by side, against the source.
 
-    python benchmarks/expression.py RUN [--truth MOTION.npz] [--network FILE] [--modes off,warp]
+    python benchmarks/expression.py RUN... [--truth MOTION.npz] [--modes off,warp] [--network FILE]
+    python benchmarks/expression.py --poses FILE.pose... [--window 40] [--side 256] -o DIR
     python benchmarks/expression.py --ablation SET.faces.npz... [--steps N] -o DIR
 
 RUN is the folder of a finished run. The enhanced frames of each mode lie in RUN/.expression. The
 source's actions are those that the solver read from it; the output's are read by the same solver
-from the pictures, on the performed head. Prints Markdown tables. The second form trains two
+from the pictures, on the performed head. "render" is the avatar's picture itself, which performs
+the source's actions exactly: the most that can be read. Prints Markdown tables. The second form
+first makes runs of the middle frames of keypoint files, seen from near. The third trains two
 networks for the same steps, on balanced and on uniform draws, and prints the held-out errors.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +35,7 @@ from diffsign.generate.expression.enhance import enhance
 from diffsign.generate.expression.face_points import brow_height, mouth_opening
 from diffsign.generate.expression.measure import points_in_box
 from diffsign.render.pass_set import PassSet, read_pass_set
-from diffsign.retarget.keypoints.pose_file import read_pose
+from diffsign.retarget.keypoints.pose_file import read_pose, write_pose
 from diffsign.retarget.motion import Motion
 
 MOVES, SPREAD = 0.1, 0.03  # highest value and standard deviation of an action that moves
@@ -37,20 +44,45 @@ _BLINK = 0.35
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--truth", type=Path, help="what the source truly performs")
-    parser.add_argument("--network", type=Path, help="of --enhance learned")
+    parser.add_argument("--network", type=Path, help="of the mode learned; else the one that ships")
     parser.add_argument("--modes", default="off,warp")
+    parser.add_argument("--poses", nargs="+", type=Path, default=[])
+    parser.add_argument("--window", type=int, default=40, help="frames of a keypoint file")
+    parser.add_argument("--side", type=int, default=256, help="pixels of its pictures")
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("-o", "--out", type=Path, default=Path("out/ablation"))
+    parser.add_argument("-o", "--out", type=Path, default=Path("out/expression"))
     options = parser.parse_args()
     if options.ablation:
         ablation(options.runs, options.out, options.steps)
         return
-    modes = [*options.modes.split(","), *(["learned"] if options.network else [])]
-    for run in options.runs:
+    modes = options.modes.split(",")
+    if options.network and "learned" not in modes:
+        modes.append("learned")
+    made = [run_of(path, options.out, options.window, options.side) for path in options.poses]
+    for run in [*options.runs, *made]:
         compare(run, modes, options.network, options.truth)
+
+
+def run_of(path: Path, out: Path, window: int, side: int) -> Path:
+    """The folder of a run of the middle `window` frames of a keypoint file, the head seen near."""
+    keypoints = read_pose(path)
+    first = max(0, (keypoints.frame_count - window) // 2)
+    parts = {name: values[first : first + window] for name, values in keypoints.parts().items()}
+    out.mkdir(parents=True, exist_ok=True)
+    clip, folder = out / path.name, out / path.stem
+    write_pose(clip, replace(keypoints, **parts))
+    size = ("--resolution", f"{side}x{side}", "--size", str(side))
+    view = ("--camera", "close", "--samples", "2", *size)
+    command = ["diffsign", "run", str(clip), "-o", str(folder), "--enhance", "off", "-q", *view]
+    subprocess.run(
+        [Path(sys.executable).with_name(command[0]), *command[1:]],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return folder
 
 
 def compare(run: Path, modes: list[str], network: Path | None, truth: Path | None) -> None:
@@ -64,48 +96,62 @@ def compare(run: Path, modes: list[str], network: Path | None, truth: Path | Non
         true = Motion.load(truth).facial_actions
         moving &= (true.max(0) > 0.05) & (true.std(0) > 0.02)
     keypoints = read_pose(run / "keypoints.pose")
+    own = np.where(keypoints.face[..., 3:] > 0, keypoints.face[..., :2], np.nan)[: len(source)]
     painted = run / ("steady" if (run / "steady").is_dir() else "frames")
-    rendered = detected(passes, [passes.beauty_srgb(n) for n in range(len(source))])
+    pictures = {"render": [passes.beauty_srgb(n) for n in range(len(source))]}
+    points = {"render": detected(passes, pictures["render"])}
     places = passes.points["face478_xyz"].astype(float)
-    heads = heads_of(performance, places, passes.camera, rendered)
+    heads = heads_of(performance, places, passes.camera, points["render"])
     if heads is None:
-        print(f"\n{run.name}: no face is found in the render.")
+        print(f"\n## {run.name}: no face is found in the render.")
         return
-    says, points, rates, pictures = {}, {}, {}, {}
+    rates = {}
     for mode in modes:
         folder = run / ".expression" / mode
+        shutil.rmtree(folder, ignore_errors=True)
         start = time.process_time()
-        enhance(passes, painted, folder, mode=mode, performance=performance, checkpoint=network)
+        enhance(
+            passes,
+            painted,
+            folder,
+            mode=mode,
+            performance=performance,
+            source=own,
+            checkpoint=network,
+        )
         rates[mode] = len(source) / max(time.process_time() - start, 1e-6)
         pictures[mode] = [
             np.asarray(Image.open(path).convert("RGB"))
             for path in sorted(folder.glob("[0-9]*.png"))
         ]
         points[mode] = detected(passes, pictures[mode])
-        says[mode] = heads.actions(points[mode], np.arange(len(source)))
-    print(f"\n## {run.name}: {len(source)} frames\n\n| r over time | {' | '.join(modes)} |")
-    print("|---|" + "---|" * len(modes))
-    table: dict[str, list[float]] = {mode: [] for mode in modes}
+    says = {name: heads.actions(found, np.arange(len(source))) for name, found in points.items()}
+    columns = list(says)
+    found = f"{np.isfinite(own).any((1, 2)).sum()} with a face"
+    print(f"\n## {run.name}: {len(source)} frames, {found}")
+    print(f"\n| r over time | {' | '.join(columns)} |\n|---|" + "---|" * len(columns))
+    table: dict[str, list[float]] = {name: [] for name in columns}
     for i in np.flatnonzero(moving):
-        row = [_r(source[:, i], says[mode][:, i]) for mode in modes]
-        for mode, value in zip(modes, row, strict=True):
-            table[mode].append(value)
-        print(f"| {names[i]} | " + " | ".join(f"{value:.2f}" for value in row) + " |")
-    line("mean over the actions that move", modes, lambda m: f"{np.mean(table[m]):.3f}")
-    line("blinks within one frame", modes, lambda m: blinks(source, says[m], names))
-    own = keypoints.face[: len(source), :, :2].astype(float)
-    own[~keypoints.seen("face")[: len(source)]] = np.nan
+        for name in columns:
+            table[name].append(_r(source[:, i], says[name][:, i]))
+        print(f"| {names[i]} | " + " | ".join(f"{table[name][-1]:.2f}" for name in columns) + " |")
+    line("mean over the actions that move", columns, lambda m: f"{np.mean(table[m]):.3f}")
+    line("blinks within one frame", columns, lambda m: blinks(source, says[m], names))
     for name, signal in SIGNALS.items():
-        line(f"{name}, r", modes, lambda m, s=signal: f"{_r(s(own), s(points[m])):.3f}")
+        line(f"{name}, r", columns, lambda m, s=signal: f"{_r(s(own), s(points[m])):.3f}")
     faces = {mode: embeddings(passes, pictures[mode]) for mode in modes}
     line(
         "face feature's cosine with the one before enhancement",
-        modes,
-        lambda m: f"{(faces[m] * faces['off']).sum(-1).mean():.3f}" if "off" in faces else "-",
+        columns,
+        lambda m: f"{(faces[m] * faces['off']).sum(-1).mean():.3f}" if m in faces else "-",
     )
-    errors = {mode: flow_error(passes, pictures[mode]) for mode in modes}
-    line("flow-warp error of the face, levels", modes, lambda m: f"{errors[m]:.3f}")
-    line("faces a second of processor time", modes, lambda m: f"{rates[m]:.1f}")
+    errors = {name: flow_error(passes, pictures[name]) for name in columns}
+    line("flow-warp error of the face, levels", columns, lambda m: f"{errors[m]:.3f}")
+    line(
+        "faces a second of processor time",
+        columns,
+        lambda m: f"{rates[m]:.1f}" if m in rates and m != "off" else "-",
+    )
 
 
 SIGNALS = {

@@ -477,3 +477,27 @@ def test_measures_read_what_was_drawn_and_nothing_else():
 def test_a_clip_shorter_than_the_window_is_calmed_too(count):
     shifts = np.ones((count, 4, 2))
     assert np.allclose(steady(shifts, np.full(count, 1.0), 3), 1)
+
+
+def test_a_hand_over_the_mouth_throughout_is_left_alone(tmp_path):
+    """Brows and lids still follow; not a pixel of the hand changes in any frame."""
+    targets = [{"mouth": 1.0, "brow": 0.2 * n} for n in range(4)]
+    passes = DrawnPasses(targets)
+    passes.drawings = [drawn(face_points(**each), hand=HAND) for each in targets]
+    hidden = [*LIPS_OUTER, *LIPS_INNER]
+    passes.points["face478"][:, hidden, 2] = 0
+    painted = [drawn(face_points(), skin=DARK, hand=HAND, noise=12)[0] for _ in targets]
+    write_frames(tmp_path / "frames", painted)
+    reports = enhance(passes, tmp_path / "frames", tmp_path / "out")
+    around = passes.drawings[0][1] == PART_INDEX["left_hand"]
+    for index, report in enumerate(reports):
+        assert report["status"] == "enhanced"
+        assert (read_frame(tmp_path / "out", index)[around] == painted[index][around]).all()
+
+
+def test_the_source_s_points_are_an_aim_and_may_be_missing(tmp_path):
+    passes = DrawnPasses([{"mouth": 1.0}] * 2)
+    write_frames(tmp_path / "frames", [drawn(face_points(), skin=DARK)[0]] * 2)
+    nobody = np.full((2, 478, 2), np.nan)
+    reports = enhance(passes, tmp_path / "frames", tmp_path / "out", source=nobody)
+    assert [report["status"] for report in reports] == ["enhanced"] * 2
