@@ -23,6 +23,7 @@ from diffsign.retarget.fit.face_model import face_model, words
 from diffsign.retarget.fit.face_solve import FaceView, solve_actions
 from diffsign.retarget.fit.gaze import eye_poses, steady_gaze
 from diffsign.retarget.keypoints.record import Keypoints, missing
+from diffsign.retarget.motion import Camera
 
 HEAD = INDEX["head"]
 
@@ -292,3 +293,20 @@ def test_a_real_smile_with_open_eyes(body, interpreter):
         assert smiling[column(body, f"eyeBlink{side}")] < 0.35
     jaw = column(body, "jawOpen")
     assert fit.actions[75, jaw] < 0.1 < fit.actions[60, jaw]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("name, value", [("jawOpen", 0.6), ("mouthSmileLeft", 0.6)])
+def test_exact_points_are_solved_with_and_without_depth(body, flat, name, value):
+    """Without depth the head's distance once ran away, and every action with it."""
+    model = face_model(body, np.zeros(0))
+    camera = Camera(955.0, 955.0, 256.0, 256.0, 512, 512)
+    turn, place = np.diag([1.0, -1.0, -1.0])[None], np.array([[0.02, 0.05, 0.9]])
+    said = np.zeros((1, len(model.names)))
+    said[:, model.column(name)] = value
+    points = model.shown(said) @ np.swapaxes(turn, 1, 2) + place[:, None]
+    depth = None if flat else points[..., 2] * camera.fx / 0.9
+    view = FaceView(camera.project(points), depth, np.ones((1, 478)), turn, place, camera)
+    found, after, _ = solve_actions(model, view, price=0.05, steps=8)
+    np.testing.assert_allclose(found, said, atol=0.06)
+    np.testing.assert_allclose(after.place, place, atol=0.005)
