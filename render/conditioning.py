@@ -67,7 +67,9 @@ def draw_normal(normal: np.ndarray, seen: np.ndarray) -> np.ndarray:
     picture = np.full(normal.shape, FACING, np.uint8)
     there = np.asarray(normal[seen], np.float32)  # half the memory to move, and bytes are wanted
     lengths = np.sqrt(np.einsum("pc,pc->p", there, there))[:, None]
-    unit = np.where(lengths > 1e-6, there / np.maximum(lengths, 1e-6), np.float32([0, 0, 1]))
+    unit = np.where(
+        lengths > 1e-6, there / np.maximum(lengths, 1e-6), np.array([0, 0, 1], np.float32)
+    )
     picture[seen] = _to_bytes((1.0 + unit * np.array([-1.0, 1.0, 1.0], np.float32)) / 2.0)
     return picture
 

@@ -73,7 +73,7 @@ def write_frame(path: Path, layers: Mapping[str, np.ndarray], job: str) -> None:
     """Write every layer of LAYERS, each (H, W) or (H, W, channels), atomically."""
     seen = np.isfinite(layers["depth"]).any(axis=1).nonzero()[0]
     rows = slice(seen[0], seen[-1] + 1) if len(seen) else slice(0)
-    channels = {}
+    channels: dict[str, np.ndarray] = {}
     for name, layer in LAYERS.items():
         if layer.optional and name not in layers:
             continue

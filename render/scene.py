@@ -90,7 +90,7 @@ def animate(stage: Stage, poses: np.ndarray, trans: np.ndarray, facial_actions: 
 
     avatar = stage.avatar
     rotations = quaternions(poses.reshape(len(poses), -1, 3))
-    names = avatar.joint_names
+    names: Sequence[str] = avatar.joint_names
     if stage.skin is not None:
         rotations = np.concatenate([rotations, local_turns(stage.skin, poses)], axis=1)
         names = (*names, *stage.skin.names)

@@ -11,7 +11,7 @@ from .avatar import Avatar
 from .beard import beard_drafts
 from .bottoms import bottom_cloth, shoes_cloth
 from .brows import brows_draft
-from .draft import join
+from .draft import join, skinning_of
 from .eyes import eyes_draft, lashes_draft
 from .garments import top_cloth
 from .glasses import glasses_drafts
@@ -46,8 +46,8 @@ def build_avatar(signer: Signer, body: Body, betas: np.ndarray | None = None) ->
 
     cloths = [top_cloth(signer, shape), bottom_cloth(signer, shape), shoes_cloth(signer, shape)]
     hidden = np.any([cloth.hidden for cloth in cloths], axis=0)
-    tops = [draft.sheet for draft in cloths[0].drafts]
-    obstacle = shape.skin.with_sheets(hidden[SKIN], tops, body, margin=0.011)
+    tops = [(draft.sheet, skinning_of(draft, body)) for draft in cloths[0].drafts]
+    obstacle = shape.skin.with_sheets(hidden[SKIN], tops, margin=0.011)
     skin, skin_place = skin_draft(signer, shape, hidden)
     eyes, eye_place = eyes_draft(signer, shape)
     drafts = [skin, eyes, lashes_draft(signer, shape), brows_draft(signer, shape)]

@@ -41,6 +41,11 @@ def plain(
     return Draft(name, sheet, colours, (material,), np.zeros(len(sheet.faces), int), **more)  # type: ignore[arg-type]
 
 
+def skinning_of(draft: Draft, body: Body) -> np.ndarray:
+    """(n,55) what the draft's vertices follow."""
+    return draft.sheet.anchor @ body.weights if draft.weights is None else draft.weights
+
+
 def join(
     signer: Signer,
     body: Body,
@@ -56,9 +61,7 @@ def join(
     actions = body.actiondirs.reshape(len(body.v_template), -1)
     for index, draft in enumerate(drafts, start=1):
         count = len(draft.sheet.vertices)
-        weights.append(
-            draft.sheet.anchor @ body.weights if draft.weights is None else draft.weights
-        )
+        weights.append(skinning_of(draft, body))
         moves.append(
             np.zeros((count, actions.shape[1]), np.float32)
             if draft.still

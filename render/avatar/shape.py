@@ -44,17 +44,22 @@ class Surface:
         return self.weights[self.tree.query(points, k=4)[1]].mean(axis=1)
 
     def with_sheets(
-        self, hidden: np.ndarray, sheets: list[Sheet], body: Body, margin: float
+        self, hidden: np.ndarray, sheets: list[tuple[Sheet, np.ndarray]], margin: float
     ) -> Surface:
-        """This surface without its `hidden` (n,) points, and with the sheets, which count as
-        `margin` metres thicker than they are."""
-        ups = [normals(s.vertices, s.faces) for s in sheets]
-        raised = [s.vertices + margin * up for s, up in zip(sheets, ups, strict=True)]
-        return Surface(
-            np.concatenate([self.points[~hidden], *raised]),
-            np.concatenate([self.normals[~hidden], *ups]),
-            np.concatenate([self.weights[~hidden], *(s.anchor @ body.weights for s in sheets)]),
-        )
+        """This surface without its `hidden` (n,) points, and with the outer sides of sheets, which
+        count as `margin` metres thicker than they are; each comes with its skinning (m,55).
+
+        A hem's inner side faces the skin: kept, it would draw what comes near under the cloth.
+        """
+        points, ups, weights = [self.points[~hidden]], [self.normals[~hidden]], []
+        weights.append(self.weights[~hidden])
+        for sheet, moving in sheets:
+            up = normals(sheet.vertices, sheet.faces)
+            outer = (up * self.clearance(sheet.vertices)[1]).sum(axis=1) > 0.2
+            points.append(sheet.vertices[outer] + margin * up[outer])
+            ups.append(up[outer])
+            weights.append(moving[outer])
+        return Surface(np.concatenate(points), np.concatenate(ups), np.concatenate(weights))
 
 
 @dataclass(frozen=True, eq=False)
