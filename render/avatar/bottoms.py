@@ -8,11 +8,11 @@ from .avatar import Material
 from .cloth import mean_points, second_skin, stand_off
 from .colours import hex_to_linear
 from .draft import Draft, plain
-from .garments import Cloth, cloth_colours
-from .noise import fractal_noise
+from .garments import STYLES, Cloth, cloth_colours
+from .noise import fractal_noise, smoothstep
 from .record import Signer
 from .shape import Shape
-from .sheet import body_sheet, clipped, normals, rimmed, subdivided
+from .sheet import Sheet, body_sheet, clipped, normals, rimmed, subdivided
 
 
 def bottom_cloth(signer: Signer, shape: Shape) -> Cloth:
@@ -58,6 +58,8 @@ def _skirt(name: str, hex_colour: str, part: str, hem: float, shape: Shape) -> C
     bottom = shape.joint("pelvis", mean=True)[1] + hem
     height = mean_points(sheet, shape)[:, 1]
     top = np.inf if name == "dress_skirt" else bottom - hem - 0.07  # hidden under the top
+    if name == "dress_skirt":
+        sheet = _tucked(sheet, shape)
     sheet, _ = clipped(sheet, np.minimum(height - bottom, np.minimum(top - height, 1.0)))
     colour = hex_to_linear(hex_colour)
     colours = cloth_colours(sheet, shape, colour, 13)
@@ -65,6 +67,15 @@ def _skirt(name: str, hex_colour: str, part: str, hem: float, shape: Shape) -> C
     material = Material(name, part, "cloth", tuple(colour), 0.8, 0.25, bump=0.0002)
     draft = plain(name, sheet, colours[source], material, two_sided=True)
     return Cloth((draft,), np.zeros(len(shape.mean), bool))
+
+
+def _tucked(sheet: Sheet, shape: Shape) -> Sheet:
+    """A dress's skirt close to the skin from the bodice's hem upwards, so that it is under it."""
+    hem = shape.joint("pelvis", mean=True)[1] + STYLES["dress"].cut.hem
+    above = smoothstep(mean_points(sheet, shape)[:, 1], hem - 0.035, hem + 0.005)
+    distance, outward = shape.skin.clearance(sheet.vertices)
+    inwards = above * np.maximum(distance - 0.002, 0)
+    return sheet.moved(sheet.vertices - inwards[:, None] * outward)
 
 
 def shoes_cloth(signer: Signer, shape: Shape) -> Cloth:
