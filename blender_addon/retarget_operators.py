@@ -11,9 +11,12 @@ import bpy
 
 from ..errors import UserError
 from ..files import write_text
+from ..render.face_blender import meshes_of
+from ..render.figure_blender import figure_of
 from ..render.rig_performance import perform_on
 from ..retarget.motion import Motion
 from ..retarget.resample import resampled, smoothed
+from ..retarget.rig.figure_file import save_figure
 from ..retarget.rig.transfer import TransferOptions
 from . import characters, environment, folders, jobs, preferences, settings, source_file
 from .operator import JobOperator, fail, say
@@ -65,17 +68,19 @@ class DIFFSIGN_OT_retarget(JobOperator, bpy.types.Operator):
     def command(self, context: Any) -> list[str]:
         armature = characters.chosen(context)
         self._scratch = tempfile.TemporaryDirectory(prefix="diffsign-")
-        record = Path(self._scratch.name) / "signer.json"
-        write_text(record, characters.record_of(armature))
-        return environment.command(
-            preferences.python(context),
-            "perform",
-            _motion_path(context),
-            "--record",
-            record,
-            "-o",
-            record.with_name("performance.npz"),
-        )
+        folder = Path(self._scratch.name)
+        record, figure = folder / "signer.json", folder / "figure.npz"
+        if characters.record_of(armature):
+            write_text(record, characters.record_of(armature))
+            who: tuple[object, ...] = ("--record", record)
+        else:
+            rig_map = characters.map_of(armature, settings.of(context))
+            meshes = meshes_of(armature, context.scene.objects)
+            save_figure(figure_of(armature, meshes, rig_map), figure)
+            who = ("--avatar", figure)
+        out = folder / "performance.npz"
+        python = preferences.python(context)
+        return environment.command(python, "perform", _motion_path(context), *who, "-o", out)
 
     def finished(self, context: Any, job: jobs.Job) -> None:
         self._apply(context, Motion.load(job.results[-1]))
@@ -128,19 +133,20 @@ class DIFFSIGN_OT_retarget(JobOperator, bpy.types.Operator):
 
 
 def keeps_contacts(context: Any) -> bool:
-    """Whether the motion must be solved anew for the character's body."""
-    own = settings.of(context)
-    return bool(own.keep_contacts) and characters.record_of(characters.chosen(context)) != ""
+    """Whether the motion is solved anew for the character's body."""
+    return bool(settings.of(context).keep_contacts) and not contacts_hint(context)
 
 
 def contacts_hint(context: Any) -> str:
-    """Why contacts cannot be kept; "" where they can."""
+    """Why contacts cannot be kept; "" where they can, and where no armature is chosen."""
     try:
-        known = characters.record_of(characters.chosen(context)) != ""
+        armature = characters.chosen(context)
     except UserError:
         return ""
-    if not known:
-        return "Contacts are kept on DiffSign's avatars; here angles, palms and handshapes are"
+    if not (characters.record_of(armature) or meshes_of(armature, context.scene.objects)):
+        return "The armature moves no mesh, so hands have nothing to touch: its angles are kept"
+    if not preferences.python(context):
+        return "Contacts are solved in DiffSign's Python, which is not found (see Preferences)"
     return ""
 
 
@@ -196,8 +202,6 @@ def _keep_or_drop(before: list[Any], made: list[Any]) -> None:
 
 def _push_down(armature: Any, scene: Any) -> None:
     """The active actions become strips of new tracks."""
-    from ..render.face_blender import meshes_of
-
     owners = [armature, *(m.data.shape_keys for m in meshes_of(armature, scene.objects))]
     for owner in owners:
         data = owner.animation_data if owner is not None else None

@@ -120,7 +120,7 @@ class DIFFSIGN_PG_scene(bpy.types.PropertyGroup):
         "keep_contacts": BoolProperty(
             name="Keep Contacts",
             description="What the hands touch and where they are on the body stay as in the "
-            "source, on a signer of other proportions (DiffSign's avatars)",
+            "source, on a character of other proportions",
             default=True,
         ),
         "place": EnumProperty(

@@ -62,7 +62,7 @@ def in_blender(tmp_path):
             [sys.executable, "-c", start + program, str(tmp_path), str(bones)],
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=400,
             env=os.environ
             | {"BLENDER_USER_RESOURCES": str(tmp_path / "user"), "OMP_NUM_THREADS": "1"},
         )

@@ -69,7 +69,8 @@ action = rig.animation_data.action
 said |= {"name": action.name, "frames": list(action.frame_range), "end": scene.frame_end,
          "mine": bpy.data.actions["mine"].use_fake_user,
          "keys": len(_curve(action, 'pose.bones["mixamorig:Hips"].location', 0).keyframe_points),
-         "driven": _curve(action, 'pose.bones["mixamorig:Head"].rotation_quaternion', 1) is None, "drivers": len(rig.animation_data.drivers)}
+         "driven": _curve(action, 'pose.bones["mixamorig:Head"].rotation_quaternion', 1) is None,
+         "drivers": len(rig.animation_data.drivers)}
 own.rate, own.strip = "SCENE", True
 bpy.ops.diffsign.retarget()
 said |= {"fps": scene.render.fps / scene.render.fps_base, "second": scene.frame_end,

@@ -31,7 +31,7 @@ head = bpy.context.object
 head.vertex_groups.new(name="mixamorig:Head").add(list(range(len(head.data.vertices))), 1, "ADD")
 head.parent = rig
 head.modifiers.new("rig", "ARMATURE").object = rig
-own.armature = rig
+own.armature, own.keep_contacts = rig, False
 bpy.ops.diffsign.retarget()
 """
 

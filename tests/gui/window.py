@@ -63,6 +63,10 @@ for done in range(1, 31 if arguments[0] == "fit" else 4):
     time.sleep(0.1)
     while done == 12 and os.path.exists(HERE + "hold"):
         time.sleep(0.1)
+if "--avatar" in arguments:
+    import numpy
+    assert len(numpy.load(arguments[arguments.index("--avatar") + 1])["faces"]) > 1000
+    name = "motion.npz"
 shutil.copy(HERE + name, out)
 print(out)
 os._exit(0)
