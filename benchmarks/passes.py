@@ -95,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--few", type=int, default=4)
-    parser.add_argument("--many", type=int, default=24)
+    parser.add_argument("--many", type=int, default=20)
     parser.add_argument("--no-plain", action="store_true", help="leave Blender's own rows out")
     parser.add_argument("--plain", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()

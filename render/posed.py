@@ -25,7 +25,6 @@ def pose_avatar(
         twisting: with forearms that twist along their length (see `twist`), as they are rendered;
             False for the avatar's own joints and weights, as it is exported.
     """
-    ids = np.arange(len(avatar.vertices)) if ids is None else ids
     rotations, positions = joint_transforms(avatar.joints, poses, trans, tuple(avatar.parents))
     joints, weights = avatar.joints, avatar.weights
     if twisting:
@@ -34,11 +33,12 @@ def pose_avatar(
         turned = rotations[:, made.parents] @ matrices(local_turns(made, poses))
         rotations = np.concatenate([rotations, turned], axis=1)
         positions = np.concatenate([positions, positions[:, made.elbow]], axis=1)
-    weights = weights[ids]
+    weights = weights if ids is None else weights[ids]
     offsets = positions - (rotations @ joints[..., None])[..., 0]
-    posed = np.empty((len(poses), len(ids), 3), np.float32)
+    posed = np.empty((len(poses), len(weights), 3), np.float32)
     for frame, actions in enumerate(facial_actions):
-        rest = avatar.with_actions(actions)[ids]
+        rest = avatar.with_actions(actions)
+        rest = rest if ids is None else rest[ids]
         blended = (weights @ rotations[frame].reshape(-1, 9)).reshape(-1, 3, 3)
         posed[frame] = (blended @ rest[..., None])[..., 0] + weights @ offsets[frame]
     return posed

@@ -43,7 +43,7 @@ def skinning(avatar: Avatar) -> Skinning:
     """The avatar's skinning with twisting forearms: skin that followed an elbow is shared out."""
     names = list(avatar.joint_names)
     sides = [side for side in _SIDES if {f"{side}_elbow", f"{side}_wrist"} <= set(names)]
-    weights = [np.array(avatar.weights, np.float32)]
+    weights = [np.array(avatar.weights, np.float64)]  # converted once, not for every frame
     pairs = []
     for side in sides:
         elbow, wrist = names.index(f"{side}_elbow"), names.index(f"{side}_wrist")
@@ -52,7 +52,7 @@ def skinning(avatar: Avatar) -> Skinning:
         place = (avatar.vertices - avatar.joints[elbow]) @ along / (along @ along)
         step = np.clip(place, 0, 1)[:, None] * (_STEPS - 1)
         near = np.clip(1 - np.abs(step - np.arange(_STEPS)), 0, 1)
-        weights.append((near * weights[0][:, elbow, None]).astype(np.float32))
+        weights.append(near * weights[0][:, elbow, None])
         weights[0][:, elbow] = 0.0
     elbows = np.repeat([pair[0] for pair in pairs], _STEPS).astype(int)
     return Skinning(
