@@ -44,6 +44,6 @@ def run_expression_train(
                 progress(min(round(row["seconds"]), round(60 * minutes)), round(60 * minutes))
 
             path, record = train(sets, options, report)
-    for name, value in record["held_out"].items():
-        reporter.note(f"Held out, {name}: {value:.2f} of 255.")
+        for name, value in record["held_out"].items():
+            reporter.note(f"Held out, {name}: {value:.2f} of 255.")
     return (path,)

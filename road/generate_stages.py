@@ -88,7 +88,7 @@ def enhance_stage(folder: Path, painting: Painting) -> Stage:
             work,
             mode=painting.enhance,
             performance=Motion.load(folder / PERFORMANCE),
-            source=_source_face(folder / KEYPOINTS, len(passes.points["face478"])),
+            source=_source_face(folder / KEYPOINTS),
             checkpoint=network,
             progress=progress,
         )
@@ -105,9 +105,8 @@ def enhance_stage(folder: Path, painting: Painting) -> Stage:
     )
 
 
-def _source_face(path: Path, frames: int) -> "np.ndarray | None":
-    """Pixels (T,478,2) of the source's face points, NaN where one is not seen; None where the
-    passes do not follow them frame for frame."""
+def _source_face(path: Path) -> "np.ndarray | None":
+    """Pixels (T,478,2) of the source's face points, NaN where one is not seen."""
     import numpy as np
 
     from ..retarget.keypoints.pose_file import read_pose
@@ -115,7 +114,7 @@ def _source_face(path: Path, frames: int) -> "np.ndarray | None":
     if not path.is_file():
         return None
     face = read_pose(path).face
-    return np.where(face[..., 3:] > 0, face[..., :2], np.nan) if len(face) == frames else None
+    return np.where(face[..., 3:] > 0, face[..., :2], np.nan)
 
 
 def video_stage(folder: Path, fps: float, frames: str = ENHANCED, before: str = "enhance") -> Stage:

@@ -46,18 +46,28 @@ def anonymized(clip, out, **look):
     )
 
 
-def test_no_stage_after_the_points_opens_the_clip(ran, looked, clip, tmp_path, monkeypatch):
-    """The clip is taken away as soon as its points are found; the result is the same."""
+def noise(clip):
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
+    write_video(clip, pictures, 25)
+
+
+@pytest.mark.parametrize(("spoil", "before"), [(noise, "fit_stage"), (Path.unlink, "dress_stage")])
+def test_no_stage_after_the_points_looks_at_the_clip(
+    ran, looked, clip, tmp_path, monkeypatch, spoil, before
+):
+    """The clip becomes noise once its points are found (the fit reads of it what its file says of
+    the lens), and is taken away after the fit: the result is the same, so that no pixel of it can
+    be in there."""
     first = anonymized(clip, tmp_path / "with")
-    fit = road.fit_stage
+    make, was = getattr(road, before), clip.read_bytes()
 
-    def without_clip(folder, fitting):
-        clip.unlink()
-        return fit(folder, fitting)
+    def spoilt(*arguments):
+        spoil(clip)
+        return make(*arguments)
 
-    monkeypatch.setattr(road, "fit_stage", without_clip)
+    monkeypatch.setattr(road, before, spoilt)
     second = anonymized(clip, tmp_path / "without")
-    assert not clip.exists()
+    assert not clip.exists() or clip.read_bytes() != was
     assert [path.name for path in first] == [path.name for path in second]
     names = ("signer.mp4", "frames/00000.png", "enhanced/00000.png")
     for name in names:

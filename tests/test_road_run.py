@@ -112,6 +112,7 @@ def ran(monkeypatch):
         *,
         mode="warp",
         performance=None,
+        source=None,
         checkpoint=None,
         progress=None,
     ):
@@ -137,7 +138,9 @@ def ran(monkeypatch):
     fake(
         "retarget.keypoints.pose_file",
         write_pose=lambda path, keypoints: write_text(path, "pose"),
-        read_pose=lambda path: None,
+        read_pose=lambda path: SimpleNamespace(
+            width=SIZE, height=SIZE, face=np.zeros((FRAMES, 478, 4))
+        ),
     )
 
     def load_motion(path, body, body_path, fps, note):

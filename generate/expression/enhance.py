@@ -98,7 +98,9 @@ def enhance(
         if performance is not None:
             heads = _heads(passes, faces, performance)
         wanted = np.zeros((count, 0)) if heads is None else _wanted(performance, count)
-        wish = None if source is None else wishes(source, faces.rendered)
+        wish = None  # of a source that is not followed frame for frame nothing is known
+        if source is not None and len(source) == count:
+            wish = wishes(source, faces.rendered)
         reports: list[FrameReport] = []
         for start in range(0, len(paths), CHUNK):
             chunk = _Chunk(passes, faces, paths[start : start + CHUNK], out_dir, detect, pool)
