@@ -1,6 +1,6 @@
 """The fit against exact truth: what a detector that never errs, or errs so much, would see.
 
-    python benchmarks/fit_truth.py [layouts|noise|ablation|camera|length|real FILES ...]
+    python benchmarks/fit_truth.py [layouts|noise|ablation|camera|contacts|length|real FILES ...]
 
 Motions of the open body (the authored sample clip, and random signing) are projected to the points
 of each keypoint layout and fitted. Prints Markdown tables; millimetres are Procrustes-aligned joint
@@ -23,6 +23,8 @@ from fit import PARTS, aligned_error
 from diffsign.generate.evaluation.reprojection import projected_points, reprojection_error
 from diffsign.render.random_motion import random_pose
 from diffsign.render.sample_clip import sample_motion
+from diffsign.render.touch_clip import HOLD, MOVE, TOUCHES, Touch, touch_motion
+from diffsign.retarget.body.capsules import body_capsules, capsule_gaps, pose_capsules
 from diffsign.retarget.body.landmarks import landmark_points, landmarks
 from diffsign.retarget.body.load import load_body
 from diffsign.retarget.body.model import Body, joint_transforms, pose_vertices, shape_body
@@ -215,12 +217,53 @@ def camera(body: Body) -> None:
             print(f"| {label} | {' | '.join(figures(truth, motion))} |", flush=True)
 
 
+def contacts(body: Body) -> None:
+    """Held touches of a fingertip on the face and the other palm; millimetres of the tip's capsule
+    from the nearest of the part, less the truth's."""
+    touches = tuple(t for t in TOUCHES if t.part != "palm" and t.place not in ("chest", "shoulder"))
+    truth = touch_motion(body, phenotype_betas(body, {"gender": 0.7, "weight": 0.6}), touches)
+    real = _touch_gaps(body, truth, touches)
+    full = seen(body, truth)
+    table("touches, layout", "without the contact cost, mm | with it | " + HEAD)
+    for name, keypoints in (
+        ("MediaPipe", full),
+        ("OpenPose", openpose(full)),
+        ("OpenPose, noisy", noisy(openpose(full))),
+    ):
+        found = [
+            fit_clip(keypoints, FitOptions(without=off, fov=DEFAULT_FOV))
+            for off in (("contact",), ())
+        ]
+        off_by = [
+            1000 * np.abs(_touch_gaps(body, motion, touches) - real).mean() for motion in found
+        ]
+        row = [*(f"{o:.1f}" for o in off_by), *figures(truth, found[1])]
+        print(f"| {name} | {' | '.join(row)} |", flush=True)
+
+
+def _touch_gaps(body: Body, motion: Motion, touches: tuple[Touch, ...]) -> np.ndarray:
+    """Metres, per touch and held frame."""
+    capsules = body_capsules(body)
+    shaped = capsules.shaped(motion.betas)
+    joints = shape_body(body, motion.betas)[1]
+    posed = pose_capsules(shaped, joints, *joint_transforms(joints, motion.poses, motion.trans))
+    gaps = []
+    for number, touch in enumerate(touches):
+        first = number * (2 * MOVE + HOLD) + MOVE
+        held = tuple(end[first : first + HOLD] for end in posed)
+        part = "left_" if touch.place == "other palm" else "head_"
+        others = [k for k in capsules.rows(part) if not capsules.names[k].endswith("arm")]
+        tip = np.full(len(others), capsules.names.index(f"right_{touch.part}3"))
+        gaps.append(capsule_gaps(held, shaped.radius, tip, np.array(others)).min(1))
+    return np.array(gaps)
+
+
 def length(body: Body) -> None:
     import resource
 
     table("frames", "CPU ms a frame | peak memory, MB")
     keypoints = seen(body, random_signing(body, 1, frames=100))
-    for repeat in (1, 10, 100):
+    for repeat in (1, 10, 30, 100, 150):
         parts = {n: np.concatenate([p, p[::-1]] * repeat) for n, p in keypoints.parts().items()}
         long = replace(keypoints, **{n: p[: 100 * repeat] for n, p in parts.items()})
         start = time.process_time()
@@ -280,6 +323,7 @@ def main() -> None:
         "noise": lambda: layouts(body, noisy),
         "ablation": lambda: ablation(body),
         "camera": lambda: camera(body),
+        "contacts": lambda: contacts(body),
         "length": lambda: length(body),
     }
     for name in asked:

@@ -25,7 +25,7 @@ from .gaze import steady_gaze
 _PRICE, _PRICE_PER_MM = 0.05, 0.015
 """Price of an action, and what each millimetre of the points' noise adds to it."""
 
-_CHUNK = 512
+_CHUNK = 128
 _EXACT = 0.995
 """Points are taken for the mesh's own, no detector's, where that leaves less than this share of
 the detector's error."""
@@ -80,7 +80,7 @@ def fit_face(
     head = INDEX["head"]
     turn, place = rotations[:, head].astype(float), positions[:, head].astype(float)
     actions = np.zeros((len(present), len(body.action_names)), np.float32)
-    pixels = np.full((*keypoints.face.shape[:2], 2), np.nan)
+    pixels = np.full((*keypoints.face.shape[:2], 2), np.nan, np.float32)
     own = face_model(body, betas)
     if not present.any():
         return FaceFit(actions, turn, place, own.rest, pixels)

@@ -50,7 +50,7 @@ def estimated_camera(problem: Problem, parameters: Parameters) -> Camera:
     kept = frames[np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round().astype(int)]
     problem, parameters = problem.part(kept), part_of(parameters, kept)
     layout = moving_joints(problem).without_fingers()
-    weights = {n: w for n, w in STAGES[0].weights.items() if n not in TIME_COSTS}
+    weights = {n: w for n, w in STAGES[0].weights.items() if n not in (*TIME_COSTS, "contact")}
     stage = replace(STAGES[0], weights=weights)
     usual = camera_of(problem.camera.width, problem.camera.height, _USUAL_FOV)
     height = float(problem.points.joint_rest[0, 2])

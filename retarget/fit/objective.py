@@ -15,6 +15,7 @@ import torch
 
 from ..body.skeleton import INDEX
 from ..motion import Camera
+from . import contact as contact_costs
 from . import costs
 from . import hand_prior as hand_priors
 from . import penetration as penetrations
@@ -182,6 +183,14 @@ def penetration(problem: Problem, state: State) -> torch.Tensor:
     return penetrations.penetration(hit, state.rotations, state.positions, state.betas)
 
 
+def contact(problem: Problem, state: State) -> torch.Tensor:
+    """Fingertips that the picture shows resting on the face or the other hand lie on it."""
+    if problem.priors is None or problem.priors.contacts is None:
+        return state.points.new_zeros(len(state.points))
+    hit, shown = problem.priors.collider, problem.priors.contacts
+    return contact_costs.contact(shown, hit, state.rotations, state.positions, state.betas)
+
+
 def finger_chain(problem: Problem, state: State) -> torch.Tensor:
     """Hand prior: a finger's last joint bends with its middle one, bent knuckles do not spread."""
     if problem.priors is None:
@@ -216,6 +225,7 @@ COSTS: tuple[Cost, ...] = (
     Cost("smooth", smooth, 100.0),
     Cost("turn", turn),
     Cost("penetration", penetration),
+    Cost("contact", contact),
     Cost("finger_chain", finger_chain),
     Cost("equal_hands", equal_hands),
     Cost("held_hands", held_hands),

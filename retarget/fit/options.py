@@ -64,21 +64,21 @@ STAGES: tuple[Stage, ...] = (
     _stage(
         8, 10.0, fingers=False,
         body=1.0, hands=0.2, face=0.6, depth=30.0, hand_depth=2.0, limits=4.0, rest=0.15,
-        upright=10.0, shape=0.8, smooth=60.0, turn=4.0,
+        upright=10.0, shape=0.8, smooth=60.0, turn=4.0, contact=1.0,
     ),
     # Everything together.
     _stage(
         4, 1.5,
         body=1.0, hands=1.0, face=1.0, depth=20.0, hand_depth=1.0, limits=4.0, rest=0.05,
-        upright=10.0, shape=0.3, smooth=150.0, turn=4.0, penetration=1.0, finger_chain=3.0,
-        equal_hands=20.0, held_hands=100.0,
+        upright=10.0, shape=0.3, smooth=150.0, turn=4.0, penetration=1.0, contact=1.0,
+        finger_chain=3.0, equal_hands=20.0, held_hands=100.0,
     ),
     # Sharpen.
     _stage(
         6, 1.0,
         body=1.0, hands=1.5, face=1.0, depth=15.0, hand_depth=0.5, limits=4.0, rest=0.03,
-        upright=10.0, shape=0.2, smooth=500.0, turn=4.0, penetration=1.0, finger_chain=3.0,
-        equal_hands=20.0, held_hands=100.0,
+        upright=10.0, shape=0.2, smooth=500.0, turn=4.0, penetration=1.0, contact=1.0,
+        finger_chain=3.0, equal_hands=20.0, held_hands=100.0,
     ),
 )  # fmt: skip
 

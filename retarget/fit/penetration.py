@@ -152,7 +152,7 @@ def overlaps(
     with torch.no_grad():
         ends = hit.offsets + hit.offset_dirs @ betas
         radius = (hit.radius + hit.radius_dirs @ betas).clamp_min(1e-3)
-        start, end = _ends(ends, hit.joint, rotations, positions)
+        start, end = ends_of(ends, hit.joint, rotations, positions)
         frame, first, second, share_a, share_b, allowed = _deep(hit, start, end, radius)
         return Overlaps(
             frame,
@@ -210,7 +210,7 @@ def penetration(
     return square.new_zeros(frames).index_add(0, STRIDE * found.frame, every * square)
 
 
-def _ends(
+def ends_of(
     offsets: torch.Tensor, joint: torch.Tensor, rotations: torch.Tensor, positions: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Posed ends of all capsules, two of (T, C, 3)."""
@@ -232,7 +232,7 @@ def _deep(
     both = torch.cat([start, end - start, radius.expand(*start.shape[:2], 2)], -1).flatten(0, 1)
     one = both.index_select(0, frame * start.shape[1] + first)
     other = both.index_select(0, frame * start.shape[1] + second)
-    share_a, share_b = _shares(one[:, :3], one[:, 3:6], other[:, :3], other[:, 3:6])
+    share_a, share_b = shares_of(one[:, :3], one[:, 3:6], other[:, :3], other[:, 3:6])
     allowed = torch.lerp(one[:, 6], one[:, 7], share_a) - hit.free[row, second]
     allowed += torch.lerp(other[:, 6], other[:, 7], share_b)
     apart = one[:, :3] + share_a[:, None] * one[:, 3:6]
@@ -242,7 +242,7 @@ def _deep(
     return tuple(values[kept] for values in (frame, first, second, share_a, share_b, allowed))
 
 
-def _shares(
+def shares_of(
     start_a: torch.Tensor, along_a: torch.Tensor, start_b: torch.Tensor, along_b: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """:func:`..body.capsules.segment_shares` in torch, of starts and of vectors to the ends."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..body.skeleton import LEFT_HAND, RIGHT_HAND
+from .contact import links
 from .hand_prior import LAST_TO_MIDDLE, tightness
-from .penetration import STRIDE, overlaps, places
+from .penetration import STRIDE, Overlaps, overlaps, places
 from .sign_priors import LETS_GO, MIRROR, STEP_LETS_GO, held_links
 
 if TYPE_CHECKING:
@@ -86,6 +87,44 @@ def _finger_chain(system: System, weight: float) -> None:
         _add_squares(system, spread[None], 2 * weight * bent[:, finger])
 
 
+def _closing(system: System, found: Overlaps, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (K, n) of how the unknowns move pairs of places apart, and their distances (K,), metres.
+
+    The frames of the pairs count every ``stride``-th.
+    """
+    rotations = system.state.rotations[::stride]
+    positions = system.state.positions[::stride]
+    posed = [place.numpy() for place in places(found, rotations, positions)]
+    apart = posed[0] - posed[1]
+    distance = np.linalg.norm(apart, axis=-1, keepdims=True)
+    outward = apart / np.maximum(distance, 1e-6)
+    turns = system.motions.turns[::stride][found.frame.numpy()]
+    own = np.zeros((len(outward), system.layout.size), np.float32)
+    for sign, place, joint in zip((1.0, -1.0), posed, found.joints, strict=True):
+        six = np.concatenate([np.cross(place, outward), outward], -1)
+        moved = (six[:, None].astype(np.float32) @ turns)[:, 0]
+        own[:, 3:] += sign * moved * system.layout.above[joint.numpy()]
+    return own, distance[:, 0]
+
+
+def _contact(system: System, weight: float) -> None:
+    priors = system.problem.priors
+    if priors is None or priors.contacts is None or not bool(priors.contacts.touching.any()):
+        return
+    state = system.state
+    found = links(priors.contacts, priors.collider, state.rotations, state.positions, state.betas)
+    if not len(found.frame):
+        return
+    own, distance = _closing(system, found, 1)
+    air = np.maximum(distance - found.allowed.numpy(), 0)
+    root = 100 * np.sqrt(2 * weight * _robust(air**2, priors.contacts.lets_go) * (air > 0))
+    np.add.at(
+        system.diagonal,
+        found.frame.numpy(),
+        (root**2)[:, None, None].astype(np.float32) * own[:, :, None] * own[:, None],
+    )
+
+
 def _penetration(system: System, weight: float) -> None:
     priors = system.problem.priors
     if priors is None:
@@ -95,18 +134,9 @@ def _penetration(system: System, weight: float) -> None:
     found = overlaps(priors.collider, rotations, positions, system.state.betas)
     if not len(found.frame):
         return
-    posed = [place.numpy() for place in places(found, rotations, positions)]
-    apart = posed[0] - posed[1]
-    distance = np.linalg.norm(apart, axis=-1, keepdims=True)
-    outward = apart / np.maximum(distance, 1e-6)
+    own, distance = _closing(system, found, STRIDE)
     frame = found.frame.numpy()
-    turns = system.motions.turns[::STRIDE][frame]
-    own = np.zeros((len(frame), system.layout.size), np.float32)
-    for sign, place, joint in zip((1.0, -1.0), posed, found.joints, strict=True):
-        six = np.concatenate([np.cross(place, outward), outward], -1)
-        moved = (six[:, None].astype(np.float32) @ turns)[:, 0]
-        own[:, 3:] += sign * moved * system.layout.above[joint.numpy()]
-    depth = found.allowed.numpy() - distance[:, 0]
+    depth = found.allowed.numpy() - distance
     # Frames have different numbers of overlaps: the deepest fill a table of equal rows.
     order = np.lexsort((-depth, frame))
     counts = np.bincount(frame, minlength=len(rotations))
@@ -126,5 +156,6 @@ PRIOR_CURVATURES: Mapping[str, Callable[[System, float], None]] = {
     "held_hands": _held_hands,
     "finger_chain": _finger_chain,
     "penetration": _penetration,
+    "contact": _contact,
 }
 """By the name of the cost: adds weight times its curvature."""
