@@ -99,6 +99,7 @@ def solve_actions(
     shares: np.ndarray | None = None,
     steps: int = STEPS,
     settle: bool = False,
+    known: float = 1.0,
 ) -> tuple[np.ndarray, FaceView, np.ndarray]:
     """Actions (T, A) in [0, 1], the view with the head put right, and the dictionary's shares.
 
@@ -106,6 +107,7 @@ def solve_actions(
         price: what every entry of the dictionary costs, in millimetres of its points' root sum of
             squares, times its own price.
         shares: (T, C) where to begin. settle: take most of the price off at last, of what is said.
+        known: how many times more firmly than usual the head is held where the view has it.
     """
     words = model.words
     count, size = len(view.pixels), len(words.price)
@@ -123,7 +125,8 @@ def solve_actions(
     ridge = _RIDGE * effect**2
     cost = price * words.price * noise * effect
     fight = _FIGHT * words.against * np.outer(effect, effect)
-    rigid_ridge = _RIGID_RIDGE * model.weights.sum() * np.diag([0.01, 0.01, 0.01, 10, 10, 10, 0.01])
+    held = known * _RIGID_RIDGE * np.array([0.01, 0.01, 0.01, 10, 10, 10, 0.01])
+    rigid_ridge = np.diag(held * model.weights.sum())
     allowed: np.ndarray | float = 1.0
     for step_index in range(steps):
         if settle and step_index == steps - 1:
