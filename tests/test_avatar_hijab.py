@@ -8,6 +8,7 @@ from diffsign.render.avatar.build import build_avatar
 from diffsign.render.avatar.masks import vertex_mask
 from diffsign.render.avatar.record import Signer
 from diffsign.render.avatar.shape import SKIN
+from diffsign.render.avatar.sheet import boundary_loops
 from diffsign.render.dress.caption import describe
 from diffsign.render.dress.from_text import read_text
 from diffsign.retarget.body.load import load_body
@@ -48,6 +49,12 @@ def test_it_is_sound_cloth(avatar):
     corners = avatar.vertices[hijab.faces]
     assert np.linalg.norm(corners - corners.mean(axis=1, keepdims=True), axis=2).max() < 0.05
     assert avatar.materials[hijab.face_material[0]].part == "headwear"
+    # It has two borders, about the face and below: there is no hole elsewhere.
+    assert len(boundary_loops(hijab.faces)) == 2
+    # The crown is round: no vertex stands out from those about it.
+    cloth = avatar.vertices[own]
+    top = np.sort(cloth[:, 1])[::-1][:40]
+    assert top[0] - top[-1] < 0.01
     # Under the chin it opens with the jaw; on the crown it keeps still.
     ids, offsets = avatar.action(avatar.action_names.index("jawOpen"))
     inside = (ids >= hijab.start) & (ids < hijab.stop)
