@@ -9,9 +9,14 @@ retargeting does not use.
 
 A contact is a frame in which a fingertip or the palm is within 15 mm of the rest of the body. It is
 kept if the performer's same part is within 15 mm of the same region: the skin that lies within
-30 mm of what was touched, on the source's body. It is sound where the source's hand is no deeper
-than 5 mm in anything: a fit that puts a hand into the chest does not say what it touches. A contact
-of the performer is false where the source's part was more than 25 mm off the body.
+30 mm of what was touched, on the source's body. A contact of the performer is false where the
+source's part was more than 25 mm off the body.
+
+A source that pierces itself by more than 5 mm does not say what it touches: it is healed first, on
+its own body, by the retargeting's own method (`retarget.rig.heal`), and "kept" and "false" count
+the contacts of the healed source. What the source touches as it is stands beside them ("unhealed"),
+and the rows of the source say how deep it was, how deep it is, by how much it was moved, and how
+many of its own contacts it still has.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ import numpy as np
 import trimesh
 from scipy.spatial import cKDTree
 
+from diffsign.render.sample_clip import sample_motion
 from diffsign.render.touch_clip import touch_motion
 from diffsign.retarget.body.load import load_body
 from diffsign.retarget.body.model import (
@@ -38,7 +44,7 @@ from diffsign.retarget.body.model import (
 from diffsign.retarget.body.phenotype import phenotype_betas
 from diffsign.retarget.body.skeleton import INDEX, LEFT_HAND, RIGHT_HAND
 from diffsign.retarget.motion import Motion
-from diffsign.retarget.rig.perform import perform
+from diffsign.retarget.rig.perform import healed_motion, perform
 
 BODIES = {
     "child": {"age": 1 / 3},
@@ -48,9 +54,8 @@ BODIES = {
     "elderly": {"age": 1.0, "gender": 0.8},
 }
 TOUCH, PATCH, CLEARLY_OFF = 0.015, 0.030, 0.025
-SOUND = 0.005
 NEARBY = 0.12
-EVERY = 8
+EVERY = 5
 """Of the frames, one in so many is measured on the meshes."""
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 SIDES = ("left", "right")
@@ -205,8 +210,8 @@ def look(meter: Meter, motion: Motion) -> Seen:
 class Figures:
     kept: int
     contacts: int
-    sound_kept: int
-    sound: int
+    raw_kept: int
+    raw: int
     false: int
     touches: int
     depths: np.ndarray
@@ -217,45 +222,53 @@ class Figures:
     speed: float
 
 
-def compare(meter: Meter, source: Motion, before: Seen, performed: Motion, speed: float) -> Figures:
-    after = look(meter, performed)
-    kept = contacts = sound_kept = sound = false = touches = 0
-    for frame, (was, now) in enumerate(zip(before.touching, after.touching, strict=True)):
+def held(meter: Meter, before: Seen, after: Seen) -> tuple[int, int]:
+    """How many contacts are kept, and how many there were."""
+    kept = contacts = 0
+    for frame, was in enumerate(before.touching):
         for name, (gap, spot) in was.items():
-            side = name.split()[0]
-            if now[name][0] <= TOUCH:
-                touches += 1
-                false += gap > CLEARLY_OFF
             if gap > TOUCH:
                 continue
             contacts += 1
-            faces = meter.rest[side]
-            old = before.posed[frame]
+            faces = meter.rest[name.split()[0]]
+            old, new = before.posed[frame], after.posed[frame]
             patch = faces[np.linalg.norm(old[faces].mean(1) - spot, axis=1) < PATCH]
-            ids = meter.parts[name]
-            gap_now = distances(after.posed[frame][ids], after.posed[frame], patch)[0].min()
-            kept += gap_now <= TOUCH
-            if before.hands[frame][side] <= SOUND:
-                sound += 1
-                sound_kept += gap_now <= TOUCH
-    turned = rotation_matrices(
-        (performed.poses - source.poses).reshape(len(source.poses), 55, 3)[:, 25:]
-    )
-    handshape = np.degrees(np.arccos(np.clip((np.trace(turned, axis1=2, axis2=3) - 1) / 2, -1, 1)))
+            kept += distances(new[meter.parts[name]], new, patch)[0].min() <= TOUCH
+    return kept, contacts
+
+
+def invented(before: Seen, after: Seen) -> tuple[int, int]:
+    """How many contacts are false, and how many there are."""
+    now = [(was[name][0], gap) for was, found in zip(before.touching, after.touching, strict=True)
+           for name, (gap, _) in found.items() if gap <= TOUCH]  # fmt: skip
+    return sum(gap > CLEARLY_OFF for gap, _ in now), len(now)
+
+
+def compare(
+    meter: Meter, source: Motion, raw: Seen, healed: Seen, performed: Motion, speed: float
+) -> Figures:
+    after = look(meter, performed)
     return Figures(
-        kept,
-        contacts,
-        sound_kept,
-        sound,
-        false,
-        touches,
+        *held(meter, healed, after),
+        *held(meter, raw, after),
+        *invented(healed, after),
         after.depth,
         after.arm_depth,
-        float(handshape.max()),
+        handshape_turn(source, performed),
         palm_turn(meter.body, source, performed),
         acceleration(performed) / max(acceleration(source), 1e-9),
         speed,
     )
+
+
+def handshape_turn(source: Motion, performed: Motion) -> float:
+    """The largest change of a finger joint's rotation, degrees."""
+    fingers = [
+        rotation_matrices(np.asarray(motion.poses, float).reshape(-1, 55, 3)[:, 25:])
+        for motion in (source, performed)
+    ]
+    trace = np.einsum("tjab,tjab->tj", *fingers)
+    return float(np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1))).max())
 
 
 def palm_turn(body: Body, source: Motion, performed: Motion) -> float:
@@ -281,7 +294,7 @@ def acceleration(motion: Motion) -> float:
 
 
 HEADER = (
-    "| clip | body | way | kept, sound | kept, all | false | hand in body p95 / max mm "
+    "| clip | body | way | kept | kept, unhealed | false | hand in body p95 / max mm "
     "| forearm in trunk max mm "
     "| handshape ° | palm ° | acceleration | frames/s |\n" + "|---" * 12 + "|"
 )
@@ -289,17 +302,33 @@ HEADER = (
 
 def row(clip: str, body: str, way: str, figures: list[Figures]) -> str:
     kept, contacts = sum(f.kept for f in figures), sum(f.contacts for f in figures)
-    held, sound = sum(f.sound_kept for f in figures), sum(f.sound for f in figures)
+    raw_kept, raw = sum(f.raw_kept for f in figures), sum(f.raw for f in figures)
     false, touches = sum(f.false for f in figures), sum(f.touches for f in figures)
     depths = 1000 * np.concatenate([f.depths for f in figures])
     arms = 1000 * np.concatenate([f.arm_depths for f in figures])
     return (
-        f"| {clip} | {body} | {way} | {_share(held, sound)} | {_share(kept, contacts)} "
+        f"| {clip} | {body} | {way} | {_share(kept, contacts)} | {_share(raw_kept, raw)} "
         f"| {_share(false, touches)} "
         f"| {np.percentile(depths, 95):.1f} / {depths.max():.1f} | {arms.max():.1f} "
         f"| {max(f.handshape for f in figures):.1f} | {max(f.palm for f in figures):.1f} "
         f"| {np.mean([f.jerkiness for f in figures]):.2f} "
         f"| {min(f.speed for f in figures):.0f} |"
+    )
+
+
+def source_row(
+    meter: Meter, clip: str, motion: Motion, mended: Motion, raw: Seen, healed: Seen
+) -> str:
+    """What healing did to a source: contacts of the source that the healed one has, and depths."""
+    moved = np.linalg.norm(mended.joints - motion.joints, axis=-1).max()
+    turned = handshape_turn(motion, mended), palm_turn(meter.body, motion, mended)
+    arms = [1000 * seen.arm_depth.max() for seen in (raw, healed)]
+    depths = [1000 * seen.depth.max() for seen in (raw, healed)]
+    still = _share(*held(meter, raw, healed))
+    return (
+        f"| {clip} | source | healed by {1000 * moved:.0f} mm | {still} "
+        f"| | | max {depths[0]:.1f} -> {depths[1]:.1f} | {arms[0]:.1f} -> {arms[1]:.1f} "
+        f"| {turned[0]:.1f} | {turned[1]:.1f} | | |"
     )
 
 
@@ -326,14 +355,15 @@ def main() -> None:
     meter = make_meter(body)
     assets = Path(str(resources.files("diffsign.assets")))
     clips = {
-        "sample": Motion.load(assets / "sample_motion.npz"),
+        "sample": sample_motion(body, Motion.load(assets / "sample_motion.npz").betas),
         "touches": touch_motion(body, np.zeros(body.beta_count)),
     }
     clips |= {path.stem: load_source(path) for path in options.sources}
     groups: dict[tuple[str, str, str], list[Figures]] = {}
     print(HEADER)
     for clip, motion in clips.items():
-        before = look(meter, motion)
+        mended = healed_motion(motion, body)
+        raw, before = look(meter, motion), look(meter, mended)
         group = clip if clip in ("sample", "touches") else "fitted"
         for name in options.bodies:
             betas = phenotype_betas(body, BODIES[name])
@@ -342,15 +372,11 @@ def main() -> None:
                 start = time.process_time()
                 performed = perform(motion, body, betas, keep)
                 speed = motion.frame_count / (time.process_time() - start)
-                figures = compare(meter, motion, before, performed, speed)
+                figures = compare(meter, motion, raw, before, performed, speed)
                 groups.setdefault((group, name, way), []).append(figures)
                 if options.each:
                     print(row(clip, name, way, [figures]), flush=True)
-        print(
-            f"| {clip} | source | - | | | | {1000 * np.percentile(before.depth, 95):.1f} / "
-            f"{1000 * before.depth.max():.1f} | {1000 * before.arm_depth.max():.1f} | | | | |",
-            flush=True,
-        )
+        print(source_row(meter, clip, motion, mended, raw, before), flush=True)
     for (group, name, way), several in groups.items():
         print(row(group, name, way, several))
     for way in ("angles", "contacts"):

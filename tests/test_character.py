@@ -183,7 +183,7 @@ def test_its_passes_are_those_of_an_avatar(folder, performed, tmp_path, name):
     # Its shoulders stand where the motion's do.
     shoulders = found.points["body18_xyz"][:, [5, 2]].mean(axis=1)
     meant = performed.joints[:2, [16, 17]].mean(axis=1)
-    assert np.abs(shoulders - meant).max() < 0.02
+    assert np.abs(shoulders - meant).max() < 0.05  # girdles help to reach what is touched
     # Points of the right hand lie on the right hand.
     rows, columns = np.nonzero(layers["part"] == found.info["parts"].index("right_hand"))
     hand = found.points["right_hand"][1]

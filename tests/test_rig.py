@@ -1,36 +1,40 @@
-"""Any rig: recognised, calibrated, and moved so that the source's signing is seen."""
+"""A motion on any rig: calibrated from its rest pose, and moved so that the signing is seen."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rig_cases import (
+    FAMILY,
+    FINGER_JOINTS,
+    FULL,
+    bone_directions,
+    degrees,
+    own_body,
+    sample,
+    skeleton,
+    source_directions,
+)
 
-from diffsign.errors import UserError
 from diffsign.retarget.body.load import load_body
 from diffsign.retarget.body.model import (
     joint_transforms,
     pose_vertices,
     rotation_matrices,
-    shape_body,
 )
-from diffsign.retarget.body.skeleton import INDEX, JOINT_NAMES, PARENTS
+from diffsign.retarget.body.skeleton import INDEX
 from diffsign.retarget.motion import Motion
-from diffsign.retarget.rig.calibrate import identity_map, smplx_rest
-from diffsign.retarget.rig.families import vrm_map
+from diffsign.retarget.rig.calibrate import smplx_rest
 from diffsign.retarget.rig.mpfb import RIGS, mpfb_skeleton, mpfb_weights, to_blender
 from diffsign.retarget.rig.recognise import recognise
 from diffsign.retarget.rig.rig_map import RigMap
 from diffsign.retarget.rig.skeleton import (
     UP_Y,
     Skeleton,
-    bone_rotations,
     global_rotations,
     pose_skeleton,
     quaternions_of,
@@ -43,74 +47,7 @@ from diffsign.retarget.rig.transfer import (
     to_world,
     transfer,
 )
-from diffsign.retarget.rotations import aligning, transposed
-
-FULL = [name for name in RIGS if name != "cmu"]
-FAMILY = {
-    "makehuman": "makehuman",
-    "makehuman without toes": "makehuman",
-    "mixamo": "mixamo",
-    "game engine": "unreal",
-    "cmu": "cmu",
-    "rigify metarig": "rigify-metarig",
-    "rigify metarig with toes": "rigify-metarig",
-}
-FINGER_JOINTS = [n for n in JOINT_NAMES if INDEX[n] >= INDEX["left_index1"]]
-
-
-@cache
-def sample() -> Motion:
-    """Frames of the sample clip, spread over it."""
-    motion = Motion.load(Path(str(resources.files("diffsign.assets"))) / "sample_motion.npz")
-    keep = np.arange(0, motion.frame_count, 7)
-    return replace(
-        motion,
-        **{n: getattr(motion, n)[keep] for n in ("trans", "poses", "expression", "joints")},
-        facial_actions=motion.facial_actions[keep],
-        confidence={part: values[keep] for part, values in motion.confidence.items()},
-    )
-
-
-@cache
-def skeleton(name: str) -> Skeleton:
-    return mpfb_skeleton(name)
-
-
-@cache
-def own_body() -> tuple[np.ndarray, np.ndarray]:
-    """T-posed vertices and joints of the sample's own signer."""
-    return shape_body(load_body(), sample().betas)
-
-
-def degrees(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Angles (...) between rotations (..., 3, 3), exact near 0 too."""
-    return np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(a - b, axis=(-2, -1)) / 8**0.5, 0, 1)))
-
-
-def bone_directions(rig: Skeleton, found: RigMap, heads: np.ndarray) -> dict[str, np.ndarray]:
-    """Unit directions (T, 3) from each joint to the next one of its limb, in the rig's world."""
-    directions = {}
-    for joint, parent in enumerate(PARENTS):
-        name, above = JOINT_NAMES[joint], JOINT_NAMES[max(parent, 0)]
-        if parent < 0 or name not in found.bones or above not in found.bones:
-            continue
-        if not above.endswith(("1", "2", "shoulder", "elbow", "hip", "knee")) or "spine" in above:
-            continue
-        ends = [heads[:, rig.index(found.bones[n][0])] for n in (above, name)]
-        bone = ends[1] - ends[0]
-        directions[above] = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
-    return directions
-
-
-def source_directions(motion: Motion, up: tuple[float, float, float]) -> dict[str, np.ndarray]:
-    names = tuple(JOINT_NAMES)
-    rig = rest_skeleton(motion)
-    return {
-        joint: found
-        for joint, found in bone_directions(
-            replace(rig, names=names), identity_map(), motion.joints @ to_world(up).T
-        ).items()
-    }
+from diffsign.retarget.rotations import transposed
 
 
 @pytest.mark.parametrize("name", RIGS)
@@ -353,278 +290,3 @@ def test_the_rig_s_proportions_as_an_smplx_body(name: str) -> None:
         b = posed.heads[0, rig.index(found.bones["left_wrist"][0])]
         expected = truth[INDEX[joint]] - truth[INDEX["left_wrist"]]
         assert np.abs(a - b - expected).max() < 1e-4, joint
-
-
-# --- recognition
-
-
-def renamed(rig: Skeleton, change) -> Skeleton:
-    return replace(rig, names=tuple(change(k, name) for k, name in enumerate(rig.names)))
-
-
-@pytest.mark.parametrize("prefix", ["", "mixamorig7:", "mixamorig_", "Armature|mixamorig:"])
-def test_mixamo_in_any_namespace(prefix: str) -> None:
-    rig = renamed(skeleton("mixamo"), lambda _, name: prefix + name.removeprefix("mixamorig:"))
-    found = recognise(rig)
-    assert (found.name, len(found.bones)) == ("mixamo", 52)
-
-
-_VRM_WORDS = {
-    "pelvis": "hips", "spine1": "spine", "spine2": "chest", "spine3": "upperChest",
-    "neck": "neck", "head": "head", "hip": "UpperLeg", "knee": "LowerLeg", "ankle": "Foot",
-    "foot": "Toes", "collar": "Shoulder", "shoulder": "UpperArm", "elbow": "LowerArm",
-    "wrist": "Hand",
-}  # fmt: skip
-
-
-def vrm_names(version: int) -> dict[str, str]:
-    """SMPL-X joint -> VRM humanoid name, from the two specifications."""
-    parts = ("Proximal", "Intermediate", "Distal")
-    thumb = parts if version == 0 else ("Metacarpal", "Proximal", "Distal")
-    names = {joint: word for joint, word in _VRM_WORDS.items() if word[0].islower()}
-    for side in ("left", "right"):
-        names |= {f"{side}_{j}": side + w for j, w in _VRM_WORDS.items() if w[0].isupper()}
-        for finger in ("index", "middle", "ring", "pinky", "thumb"):
-            word = "Little" if finger == "pinky" else finger.capitalize()
-            for k, part in enumerate(thumb if finger == "thumb" else parts):
-                names[f"{side}_{finger}{k + 1}"] = f"{side}{word}{part}"
-    return names
-
-
-@pytest.mark.parametrize("version", [0, 1])
-def test_vrm_by_its_names_and_by_its_own_table(version: int) -> None:
-    names = vrm_names(version)
-    mixamo = recognise(skeleton("mixamo"))
-    new = {mixamo.bones[joint][0]: word for joint, word in names.items()}
-    rig = renamed(skeleton("mixamo"), lambda _, name: new[name])
-    found = recognise(rig)
-    assert found.name == "vrm"
-    assert {joint: bones[0] for joint, bones in found.bones.items()} == names
-    assert vrm_map({word: word for word in names.values()}).bones == found.bones
-
-
-def test_a_vrm_chest_alone_is_the_upper_one() -> None:
-    found = vrm_map({"hips": "a", "spine": "b", "chest": "c", "neck": "d"})
-    assert found.bones["spine3"] == ("c",) and "spine2" not in found.bones
-
-
-@pytest.mark.parametrize("name", ["mixamo", "game engine", "makehuman"])
-def test_a_rig_without_known_names_is_read_from_its_shape(name: str) -> None:
-    rig = renamed(skeleton(name), lambda k, _: f"bone{k}")
-    by_names, by_shape = recognise(skeleton(name)), recognise(rig)
-    assert by_shape.name == "read from its shape"
-    for joint, bones in by_shape.bones.items():
-        if joint.startswith("spine"):
-            continue
-        names = tuple(skeleton(name).names[rig.index(bone)] for bone in bones)
-        assert names[0] in by_names.bones[joint], joint
-    assert len(by_shape.bones) >= 49
-
-
-def test_ue5_has_metacarpals_five_vertebrae_and_twist_bones() -> None:
-    base = skeleton("game engine")
-    names, parents = list(base.names), list(base.parents)
-    heads, tails = list(base.heads), list(base.tails)
-
-    def insert(name: str, parent: str, at: np.ndarray, carry: tuple[str, ...] = ()) -> None:
-        names.append(name)
-        parents.append(names.index(parent))
-        heads.append(at)
-        tails.append(at + np.array([0, 0, 0.02]))
-        for other in carry:
-            parents[names.index(other)] = len(names) - 1
-
-    for side in "lr":
-        hand, elbow = heads[names.index(f"hand_{side}")], heads[names.index(f"lowerarm_{side}")]
-        for finger in ("index", "middle", "ring", "pinky"):
-            knuckle = heads[names.index(f"{finger}_01_{side}")]
-            insert(
-                f"{finger}_metacarpal_{side}",
-                f"hand_{side}",
-                0.7 * hand + 0.3 * knuckle,
-                (f"{finger}_01_{side}",),
-            )
-        for k, share in ((1, 2 / 3), (2, 1 / 3)):
-            at = (1 - share) * elbow + share * hand
-            insert(f"lowerarm_twist_0{k}_{side}", f"lowerarm_{side}", at)
-    rolls = np.zeros(len(names))
-    rig = Skeleton.from_edit_bones(
-        tuple(names), tuple(parents), np.array(heads), np.array(tails), rolls
-    )
-    found = recognise(rig)
-    assert found.twists["left_elbow"] == ("lowerarm_twist_01_l", "lowerarm_twist_02_l")
-    posed = transfer(sample(), rig, found)
-    wanted = source_directions(sample(), rig.up)
-    for joint, direction in bone_directions(rig, found, posed.heads).items():
-        assert np.degrees(np.linalg.norm(direction - wanted[joint], axis=-1)).max() < 0.1, joint
-    follows = rig.index("index_metacarpal_l")
-    assert np.allclose(posed.quaternions[:, follows], [1, 0, 0, 0])
-
-
-def test_parts_that_hang_elsewhere_go_with_their_body_part() -> None:
-    """As the deforming bones of a generated Rigify rig do: an arm whose parent is not the chest."""
-    rig = skeleton("mixamo")
-    arm, hips = rig.index("mixamorig:LeftArm"), rig.index("mixamorig:Hips")
-    parents = tuple(hips if bone == arm else parent for bone, parent in enumerate(rig.parents))
-    loose = replace(rig, parents=parents)
-    found = recognise(rig)
-    first, second = (transfer(sample(), r, found) for r in (rig, loose))
-    assert np.abs(first.heads - second.heads).max() < 1e-9
-    assert set(second.translations) == {"mixamorig:Hips", "mixamorig:LeftArm"}
-    moved = {loose.index(bone): values for bone, values in second.translations.items()}
-    assert np.abs(pose_skeleton(loose, second.quaternions, moved)[1] - second.heads).max() < 1e-9
-
-
-def test_in_place_and_in_the_scene() -> None:
-    rig, motion = skeleton("mixamo"), sample()
-    found = recognise(rig)
-    still = transfer(motion, rig, found, TransferOptions(root="still"))
-    hips = rig.index("mixamorig:Hips")
-    assert np.allclose(still.heads[:, hips], rig.heads[hips])
-    placed = transfer(motion, rig, found, TransferOptions(root="scene"))
-    sides = [rig.index(found.bones[f"{side}_shoulder"][0]) for side in ("left", "right")]
-    wanted = motion.joints[:, [INDEX["left_shoulder"], INDEX["right_shoulder"]]].mean(axis=1)
-    off = placed.heads[:, sides].mean(axis=1) - wanted @ to_world(rig.up).T
-    assert np.abs(off).max() < 0.02
-
-
-# --- bad input
-
-
-def test_rig_maps_are_saved_and_read(tmp_path: Path) -> None:
-    found = recognise(skeleton("makehuman"))
-    found.save(tmp_path / "rig.json")
-    assert RigMap.load(tmp_path / "rig.json") == found
-
-
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        ("{", "no rig map"),
-        ("[]", "format"),
-        ('{"format": "diffsign-rig"}', "name"),
-        ('{"format": "diffsign-rig", "name": "x", "bones": []}', "by joint"),
-        ('{"format": "diffsign-rig", "name": "x", "bones": {"tail": ["a"]}}', "tail"),
-        ('{"format": "diffsign-rig", "name": "x", "bones": {"head": "a"}}', "list"),
-        ('{"format": "diffsign-rig", "name": "x", "twists": {"head": ["a"]}}', "head"),
-    ],
-)
-def test_what_is_no_rig_map_is_refused(tmp_path: Path, content: str, word: str) -> None:
-    path = tmp_path / "rig.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match=word):
-        RigMap.load(path)
-    with pytest.raises(UserError, match="No rig map"):
-        RigMap.load(tmp_path / "none.json")
-
-
-def test_a_map_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    rig = skeleton("mixamo")
-    found = recognise(rig)
-    with pytest.raises(UserError, match="left_elbow"):
-        transfer(
-            sample(), rig, RigMap("m", {k: v for k, v in found.bones.items() if k != "left_elbow"})
-        )
-    with pytest.raises(UserError, match="'nothing'"):
-        transfer(sample(), rig, RigMap("m", found.bones | {"jaw": ("nothing",)}))
-    with pytest.raises(UserError, match="both"):
-        transfer(sample(), rig, RigMap("m", found.bones | {"jaw": found.bones["head"]}))
-
-
-def cut(rig: Skeleton, lost: set[str]) -> Skeleton:
-    keep = [k for k, name in enumerate(rig.names) if name not in lost]
-    parents = []
-    for bone in keep:
-        parent = rig.parents[bone]
-        while parent >= 0 and rig.names[parent] in lost:
-            parent = rig.parents[parent]
-        parents.append(keep.index(parent) if parent >= 0 else -1)
-    return Skeleton(
-        tuple(rig.names[k] for k in keep),
-        tuple(parents),
-        rig.heads[keep],
-        rig.tails[keep],
-        rig.rotations[keep],
-        rig.up,
-    )
-
-
-def test_a_rig_without_hands_moves_its_body_and_says_so() -> None:
-    rig = skeleton("mixamo")
-    bare = cut(rig, {n for n in rig.names if "HandThumb" in n or (n[-1] in "123" and "Hand" in n)})
-    found = recognise(bare)
-    assert "no finger bones in either hand" in found.summary()
-    posed = transfer(sample(), bare, found)
-    wanted = source_directions(sample(), rig.up)
-    for joint, direction in bone_directions(bare, found, posed.heads).items():
-        assert np.degrees(np.linalg.norm(direction - wanted[joint], axis=-1)).max() < 0.1, joint
-
-
-def test_a_hand_with_fewer_fingers_keeps_its_palm() -> None:
-    rig = skeleton("mixamo")
-    fewer = cut(rig, {n for n in rig.names if "Pinky" in n})
-    whole, part = (transfer(sample(), r, recognise(r)) for r in (rig, fewer))
-    a = whole.rotations[:, rig.index("mixamorig:LeftHand")]
-    b = part.rotations[:, fewer.index("mixamorig:LeftHand")]
-    # Two palms through different knuckles; the hands are of two people.
-    assert degrees(a, b).max() < 4
-
-
-def test_missing_bones_are_named() -> None:
-    rig = cut(skeleton("mixamo"), {"mixamorig:LeftForeArm"})
-    with pytest.raises(UserError, match=r"mixamo.*left_elbow"):
-        recognise(rig)
-    with pytest.raises(UserError, match="no known family"):
-        recognise(Skeleton(("a",), (-1,), np.zeros((1, 3)), np.ones((1, 3)), np.eye(3)[None]))
-
-
-def test_two_characters_in_one_armature_are_refused() -> None:
-    rig = skeleton("mixamo")
-    names = rig.names + tuple(n.replace("mixamorig", "mixamorig1") for n in rig.names)
-    parents = rig.parents + tuple(p + 52 if p >= 0 else -1 for p in rig.parents)
-    double = Skeleton(
-        names,
-        parents,
-        np.tile(rig.heads, (2, 1)),
-        np.tile(rig.tails, (2, 1)),
-        np.tile(rig.rotations, (2, 1, 1)),
-    )
-    with pytest.raises(UserError, match=r"'mixamorig:.*'mixamorig1:.*both fit"):
-        recognise(double)
-
-
-@pytest.mark.parametrize(
-    ("world", "word"),
-    [
-        (np.diag([-1.0, 1, 1, 1]), "negative"),
-        (np.diag([-1.0, -1, -1, 1]), "negative"),
-        (np.diag([1.0, 2, 1, 1]), "differently"),
-        (np.diag([0.0, 0, 0, 1]), "nothing"),
-        (np.full((4, 4), np.nan), "nothing"),
-    ],
-)
-def test_mirrored_and_stretched_armatures_are_refused(world: np.ndarray, word: str) -> None:
-    matrices = np.eye(4)[None]
-    with pytest.raises(UserError, match=word):
-        Skeleton.from_matrices(("a",), (-1,), matrices, None, world)
-
-
-def test_broken_skeletons_are_refused() -> None:
-    places, turns = np.zeros((2, 3)), np.tile(np.eye(3), (2, 1, 1))
-    with pytest.raises(UserError, match="Two bones"):
-        Skeleton(("a", "a"), (-1, 0), places, places, turns)
-    with pytest.raises(UserError, match="its own ancestor"):
-        Skeleton(("a", "b"), (1, 0), places, places, turns)
-    with pytest.raises(UserError, match="no bones"):
-        Skeleton((), (), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 3, 3)))
-    matrices = np.tile(np.eye(4), (1, 1, 1))
-    matrices[0, 0, 0] = 2
-    with pytest.raises(UserError, match="'a' is scaled"):
-        Skeleton.from_matrices(("a",), (-1,), matrices)
-
-
-def test_the_smallest_rotation_is_blender_s_convention() -> None:
-    """A bone along -Z with roll 0, as MPFB2 writes it and Blender builds it."""
-    found = bone_rotations(np.array([[0.0, 0, 1.0]]), np.array([0.0]))[0]
-    assert np.allclose(found, [[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-    assert np.allclose(aligning(np.array([0, 1.0, 0]), np.array([0, 0, 1.0])), found)

@@ -35,8 +35,8 @@ def _weights(move: float, turn: float, swivel: float) -> np.ndarray:
     return np.tile([move] * 3 + turns + [swivel] + bends, 2)
 
 
-_PRIOR = _weights(0.3, 6.0, 0.02)
-_SMOOTH = _weights(60.0, 60.0, 6.0)
+_PRIOR = _weights(0.3, 6.0, 0.01)
+_SMOOTH = _weights(60.0, 60.0, 4.0)
 _PINNED = _weights(0.0, 1e5, 0.0)
 
 

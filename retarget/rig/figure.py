@@ -71,8 +71,8 @@ def perform_on_figure(motion: Motion, body: Body, figure: Figure) -> Motion:
 
 
 def _standing(motion: Motion, poses: np.ndarray, shape: Shape) -> np.ndarray:
-    """(T, 3) translation that keeps neck and shoulders where the source has them."""
-    anchors = [INDEX["left_shoulder"], INDEX["right_shoulder"], INDEX["neck"]]
+    """(T, 3) translation that keeps the shoulders where the source has them."""
+    anchors = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
     after = joint_transforms(shape.joints, poses, motion.trans)[1]
     return motion.trans + (motion.joints - after)[:, anchors].mean(1)
 

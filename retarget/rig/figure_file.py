@@ -43,13 +43,14 @@ def load_figure(path: Path) -> Figure:
     """
     try:
         with np.load(path, allow_pickle=False) as data:
+            up = data["up"]
             skeleton = Skeleton(
                 tuple(str(name) for name in data["names"]),
                 tuple(int(parent) for parent in data["parents"]),
                 data["heads"],
                 data["tails"],
                 data["rotations"],
-                tuple(float(value) for value in data["up"]),
+                (float(up[0]), float(up[1]), float(up[2])),
                 float(data["unit"]),
             )
             rig_map = RigMap.from_text(str(data["rig_map"]), path)

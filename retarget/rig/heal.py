@@ -15,15 +15,15 @@ from ..body.model import joint_transforms
 from ..body.skeleton import INDEX
 from .apart import ways_apart
 from .contacts import solve_contacts
-from .rules import THROUGH, Performer, Rules, depths, read_rules
+from .rules import THROUGH, Performer, Rule, Rules, depths, read_rules
 from .surface import SIDES, Surface, pose_surface
 from .touch import candidates, nearest
 
-PIERCED = 0.005
-"""Metres: a hand that is deeper than this in anything has pierced it."""
+PIERCED = 0.004
+"""Metres: a hand or forearm that is deeper than this in anything has pierced it."""
 _AROUND = 12
 """Frames before and after what is pierced in which the hand is on its way."""
-_TIMES = 2
+_TIMES, _ROUNDS = 2, 3
 
 
 def healed(surface: Surface, source: Performer) -> tuple[Performer, Rules]:
@@ -39,12 +39,18 @@ def healed(surface: Surface, source: Performer) -> tuple[Performer, Rules]:
             own = source.part(start, stop)
             said = {limb: frames[part] for limb, frames in rules.items()}
             # Only hands that cannot find their way out by themselves are taken apart.
-            solved = solve_contacts(surface, said, own, _apart(surface, own, time > 0))
+            solved = solve_contacts(surface, said, own, _apart(surface, own, time > 0), _ROUNDS)
             share = _faded(np.arange(start, stop), pierced)[:, None]
             poses[part] += share * (solved - poses[part])
+            # What is outside of the stretches has not moved.
+            read = read_rules(surface, replace(own, poses=poses[part]))
+            rules = {limb: _put(frames, start, read[limb]) for limb, frames in rules.items()}
         source = replace(source, poses=poses)
-        rules = read_rules(surface, source)
     return source, rules
+
+
+def _put(rules: list[Rule], start: int, others: list[Rule]) -> list[Rule]:
+    return [*rules[:start], *others, *rules[start + len(others) :]]
 
 
 def _stretches(pierced: np.ndarray, frames: int) -> list[tuple[int, int]]:

@@ -35,8 +35,6 @@ _PUSH = 40.0
 """Weight of a probe that is too near, against that of one that is held."""
 _SLIDE = 0.05
 """Weight of keeping a touch from sliding over the skin, against that of the touch."""
-_ARM_SLACK = 0.004
-"""Metres that a forearm may press into flesh."""
 _RELEASE = 0.004
 """Metres beyond its floor at which a probe is let go for good."""
 
@@ -107,7 +105,7 @@ class Rows:
     def arm(self, k: int, probes: np.ndarray, rule: Rule) -> Parts:
         """Rows of a forearm, which the swivel of the elbow and the wrist move."""
         near = nearest(self.points[probes], self.points, self.normals, self.aside, rule.among)
-        floor = np.clip(rule.gap, -_ARM_SLACK, 0)
+        floor = np.full(len(probes), _SKIN)
         close = np.flatnonzero(near.gap < floor + _RELEASE)
         at, normal = self.points[probes[close]], self.normals[near.point[close]]
         side = SIDES[k]

@@ -74,7 +74,8 @@ def read_rules(surface: Surface, source: Performer) -> Rules:
             among = candidates(at[probes], at, allowed, _MARGIN)
             near = nearest(at[probes], at, normal, surface.aside, among)
             if limb == "arm":
-                rules.append(Rule(among, near.gap, 0.0, *_NOTHING, 0.0))
+                depth = max(-float(near.gap.min()), 0.0)
+                rules.append(Rule(among, near.gap, depth, *_NOTHING, 0.0))
                 continue
             toward = normal[near.point]
             gap, _, past = ways_out(
@@ -86,9 +87,8 @@ def read_rules(surface: Surface, source: Performer) -> Rules:
 
 
 def depths(rules: Rules) -> np.ndarray:
-    """(T,) metres by which the source's hands pierce what they touch."""
-    hands = [[rule.depth for rule in rules["hand", side]] for side in SIDES]
-    return np.max(hands, axis=0)
+    """(T,) metres by which the source's hands and forearms pierce what they touch."""
+    return np.max([[rule.depth for rule in frames] for frames in rules.values()], axis=0)
 
 
 def limb_probes(surface: Surface, limb: str, side: str) -> np.ndarray:

@@ -106,7 +106,7 @@ def sample_surface(body: Body) -> Surface:
     holder = bone[ids]
     hands = {side: np.flatnonzero(weights[:, HANDS[side]].sum(1) > 0.98) for side in SIDES}
     probes = {s: hands[s][_thinned(vertices[ids[hands[s]]], _SPACING_PROBES)] for s in SIDES}
-    arms = {s: np.flatnonzero(holder == INDEX[f"{s}_elbow"])[::3] for s in SIDES}
+    arms = {s: np.flatnonzero(holder == INDEX[f"{s}_elbow"])[::2] for s in SIDES}
     fixed = np.flatnonzero(~np.isin(holder, (*HANDS["left"], *HANDS["right"])))
     anchors = fixed[_thinned(vertices[ids[fixed]], _SPACING_ANCHORS)]
     return Surface(ids, holder, aside, hands, arms, probes, anchors)
