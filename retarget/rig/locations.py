@@ -88,10 +88,11 @@ def pull_to_surface(
         + (anchors**2).sum(-1)[:, None]
         - 2 * hand @ np.swapaxes(anchors, 1, 2)
     )
-    square = np.maximum(square, 0)
-    fall = 1 / (square * np.float32(_REACH**-2) + 1)
+    np.maximum(square, 0, out=square)
+    fall = 1 / (square * _REACH**-2 + 1)
     weights = fall * fall * fall
-    scaled = weights * _scale_at(np.sqrt(square), scale)
+    scaled = _scale_at(np.sqrt(square, out=square), scale)
+    scaled *= weights
     total = weights.sum((1, 2))
     place = (
         _sum(weights.sum(1), new_anchors)
@@ -107,8 +108,18 @@ def _sum(weights: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _scale_at(distance: np.ndarray, scale: float) -> np.ndarray:
-    share = np.clip((distance - _NEAR) / (_FAR - _NEAR), 0, 1)
-    return 1 + (scale - 1) * share * share * (3 - 2 * share)
+    """What offsets are multiplied by; the distances are overwritten, since they are millions."""
+    share = distance
+    share -= _NEAR
+    share *= 1 / (_FAR - _NEAR)
+    np.clip(share, 0, 1, out=share)
+    square = share * share
+    share *= -2
+    share += 3
+    share *= square
+    share *= scale - 1
+    share += 1
+    return share
 
 
 def wrists_from(left: Pull, right: Pull, between: Pull) -> np.ndarray:
