@@ -26,6 +26,7 @@ from .points import BODY, BOTH_HANDS, FACE, HANDS, RiggedPoints
 from .priors import Priors
 from .state import State
 from .targets import HAND_PAIRS, LIMB_PAIRS, Targets
+from .vposer import vposer_cost
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,13 @@ def contact(problem: Problem, state: State) -> torch.Tensor:
     return contact_costs.contact(shown, hit, state.rotations, state.positions, state.betas)
 
 
+def vposer(problem: Problem, state: State) -> torch.Tensor:
+    """SMPLify-X's own pose prior, where the user has VPoser's weights."""
+    if problem.priors is None or problem.priors.vposer is None:
+        return state.points.new_zeros(len(state.points))
+    return vposer_cost(problem.priors.vposer, state.vectors)
+
+
 def finger_chain(problem: Problem, state: State) -> torch.Tensor:
     """Hand prior: a finger's last joint bends with its middle one, bent knuckles do not spread."""
     if problem.priors is None:
@@ -226,6 +234,7 @@ COSTS: tuple[Cost, ...] = (
     Cost("turn", turn),
     Cost("penetration", penetration),
     Cost("contact", contact),
+    Cost("vposer", vposer),
     Cost("finger_chain", finger_chain),
     Cost("equal_hands", equal_hands),
     Cost("held_hands", held_hands),

@@ -19,6 +19,7 @@ class FitOptions:
         sign_priors: use what is known of signs: equal handshapes, handshapes that hold.
         sign_priors_file: a JSON file that says where they act (:mod:`.sign_file`); there it
             overrides what is found in the keypoints.
+        vposer: a file or folder of VPoser's weights (:mod:`.vposer`), as a further pose prior.
         without: names of costs that are switched off, to see what they are for.
     """
 
@@ -27,6 +28,7 @@ class FitOptions:
     fov: float | None = None
     sign_priors: bool = True
     sign_priors_file: Path | None = None
+    vposer: Path | None = None
     without: tuple[str, ...] = ()
 
 
@@ -65,19 +67,20 @@ STAGES: tuple[Stage, ...] = (
         8, 10.0, fingers=False,
         body=1.0, hands=0.2, face=0.6, depth=30.0, hand_depth=2.0, limits=4.0, rest=0.15,
         upright=10.0, shape=0.8, smooth=60.0, turn=4.0, contact=1.0,
+        vposer=0.1,
     ),
     # Everything together.
     _stage(
         4, 1.5,
         body=1.0, hands=1.0, face=1.0, depth=20.0, hand_depth=1.0, limits=4.0, rest=0.05,
-        upright=10.0, shape=0.3, smooth=150.0, turn=4.0, penetration=1.0, contact=1.0,
+        upright=10.0, shape=0.3, smooth=150.0, turn=4.0, penetration=1.0, contact=1.0, vposer=0.05,
         finger_chain=3.0, equal_hands=20.0, held_hands=100.0,
     ),
     # Sharpen.
     _stage(
         6, 1.0,
         body=1.0, hands=1.5, face=1.0, depth=15.0, hand_depth=0.5, limits=4.0, rest=0.03,
-        upright=10.0, shape=0.2, smooth=500.0, turn=4.0, penetration=1.0, contact=1.0,
+        upright=10.0, shape=0.2, smooth=500.0, turn=4.0, penetration=1.0, contact=1.0, vposer=0.05,
         finger_chain=3.0, equal_hands=20.0, held_hands=100.0,
     ),
 )  # fmt: skip

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ..body.skeleton import LEFT_HAND, RIGHT_HAND
 from .contact import links
 from .hand_prior import LAST_TO_MIDDLE, tightness
 from .penetration import STRIDE, Overlaps, overlaps, places
 from .sign_priors import LETS_GO, MIRROR, STEP_LETS_GO, held_links
+from .vposer import JOINTS
 
 if TYPE_CHECKING:
     from .curvature import System
@@ -87,6 +89,19 @@ def _finger_chain(system: System, weight: float) -> None:
         _add_squares(system, spread[None], 2 * weight * bent[:, finger])
 
 
+def _vposer(system: System, weight: float) -> None:
+    prior = system.problem.priors.vposer if system.problem.priors else None
+    if prior is None:
+        return
+    joints = range(JOINTS.start, JOINTS.stop)
+    turned = np.concatenate([_rows_of(system, joint) for joint in joints])
+    with torch.no_grad():
+        code = prior.jacobian(system.state.vectors[:, JOINTS]).numpy()
+    own = np.sqrt(2 * weight).astype(np.float32) * code @ turned
+    shared = np.zeros((*own.shape[:2], system.border.shape[2]), np.float32)
+    system.add(own, shared, np.arange(system.layout.size))
+
+
 def _closing(system: System, found: Overlaps, stride: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows (K, n) of how the unknowns move pairs of places apart, and their distances (K,), metres.
 
@@ -157,5 +172,6 @@ PRIOR_CURVATURES: Mapping[str, Callable[[System, float], None]] = {
     "finger_chain": _finger_chain,
     "penetration": _penetration,
     "contact": _contact,
+    "vposer": _vposer,
 }
 """By the name of the cost: adds weight times its curvature."""

@@ -63,7 +63,7 @@ def fit_clip(
     camera = camera_for(keypoints, options.fov)
     filled = without_body_gaps(keypoints, seen)
     parameters = start(filled, camera, points)
-    priors = priors_of(body, points, sign_priors_of(keypoints, options), keypoints)
+    priors = priors_of(body, points, sign_priors_of(keypoints, options), keypoints, options.vposer)
     problem = build_problem(targets_of(filled), points, camera, priors)
     with _one_thread():
         if options.fov is None:
