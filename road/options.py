@@ -74,6 +74,13 @@ class Fitting:
             metavar="FILE",
         ),
     )
+    vposer: Path | None = field(
+        default=None,
+        metadata=_says(
+            "Your VPoser (its folder, .ckpt or .pt), as a further prior of body poses.",
+            metavar="PATH",
+        ),
+    )
     overlay: bool = field(
         default=False,
         metadata=_says("Also write overlay.mp4, the fitted body over the source."),

@@ -41,7 +41,7 @@ _PERFORMING = (
 )
 KEYPOINT_SETTINGS = ("person", "fps", "image_size", "detector")
 """The fields of `Fitting` that the points depend on."""
-_READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path", "overlay", "sign_priors")
+_READ_SETTINGS = (*KEYPOINT_SETTINGS, "body_path", "overlay", "sign_priors", "vposer")
 """The fields of `Fitting` that a fit does not depend on, or only through a file of its inputs."""
 
 
@@ -89,6 +89,11 @@ def fit_stage(folder: Path, fitting: Fitting, clip: Path | None = None) -> Stage
 
         read_spans(fitting.sign_priors)  # what is wrong with it is said before anything is fitted
 
+    if fitting.vposer is not None:
+        from ..retarget.fit.vposer import load_vposer
+
+        load_vposer(fitting.vposer)
+
     def action(folder: Path, progress: Progress) -> Mapping[str, Any]:
         from ..retarget.fit.lens_metadata import fov_of_video
         from ..retarget.fit.options import FitOptions
@@ -103,6 +108,7 @@ def fit_stage(folder: Path, fitting: Fitting, clip: Path | None = None) -> Stage
             fov=fov,
             sign_priors=not fitting.no_sign_priors,
             sign_priors_file=fitting.sign_priors,
+            vposer=fitting.vposer,
         )
         motion = fit_clip(keypoints, options, progress)
         motion.save(folder / MOTION)
@@ -112,7 +118,10 @@ def fit_stage(folder: Path, fitting: Fitting, clip: Path | None = None) -> Stage
         "fit",
         action,
         inputs=(folder / KEYPOINTS, *((fitting.sign_priors,) if fitting.sign_priors else ())),
-        settings={k: v for k, v in asdict(fitting).items() if k not in _READ_SETTINGS},
+        settings={
+            **{k: v for k, v in asdict(fitting).items() if k not in _READ_SETTINGS},
+            **({"vposer": str(fitting.vposer)} if fitting.vposer else {}),
+        },
         code=("retarget/fit/**/*.py", "retarget/body/**/*.py", "retarget/motion.py"),
         files=(MOTION,),
     )
