@@ -250,7 +250,7 @@ def _touch_gaps(body: Body, motion: Motion, touches: tuple[Touch, ...]) -> np.nd
     gaps = []
     for number, touch in enumerate(touches):
         first = number * (2 * MOVE + HOLD) + MOVE
-        held = tuple(end[first : first + HOLD] for end in posed)
+        held = posed[0][first : first + HOLD], posed[1][first : first + HOLD]
         part = "left_" if touch.place == "other palm" else "head_"
         others = [k for k in capsules.rows(part) if not capsules.names[k].endswith("arm")]
         tip = np.full(len(others), capsules.names.index(f"right_{touch.part}3"))
