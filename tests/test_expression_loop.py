@@ -214,11 +214,11 @@ def test_mouth_and_brows_are_driven_as_far_as_the_source_shows(model):
     shown[:, model.column("browOuterUpLeft")] = 0.3
     here = heads.view(np.zeros((12, 478, 2)), frames).project(model, none)
     there = heads.view(np.zeros((12, 478, 2)), frames).project(model, shown)
-    wish = np.stack([signal(there) for signal, _ in SIGNALS], -1)
+    wish = np.stack([signal(there) for signal, *_ in SIGNALS], -1)
     moved = here + signal_lack(heads, here, wish, frames)
-    for column, (signal, _) in enumerate(SIGNALS):
+    for column, (signal, _, unsure) in enumerate(SIGNALS):
         before, after = (np.abs(signal(p) - wish[:, column]).mean() for p in (here, moved))
-        assert after < 0.35 * before or after < 0.002
+        assert after < 0.35 * before + 1.5 * unsure
     assert not signal_lack(heads, here, np.full((12, 3), np.nan), frames).any()
 
 
@@ -231,8 +231,8 @@ def test_what_is_wished_for_follows_the_source_on_the_avatars_level():
     source[:, lower, 1] += swing[:, None]
     source[4] = np.nan
     wish = wishes(source, rendered)
-    assert np.isnan(wish[4]).all() and np.isfinite(np.delete(wish, 4, 0)).all()
-    assert np.ptp(np.delete(wish[:, 1:], 4, 0), axis=0).max() < 1e-6
+    assert np.isnan(wish[4]).all() and np.isfinite(np.delete(wish[:, 0], 4)).all()
+    assert np.isnan(wish[:, 1:]).all()  # brows that do not move ask for nothing
     seen = np.delete(np.arange(30), 4)
     measured = SIGNALS[0][0](source)[seen]
     assert np.corrcoef(wish[seen, 0], measured)[0, 1] > 0.99

@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     from .actions import Heads
 
 Signal = Callable[[np.ndarray], np.ndarray]
-SIGNALS: tuple[tuple[Signal, dict[str, float]], ...] = (
-    (mouth_opening, {"jawOpen": 1.0}),
-    (lambda points: brow_height(points, "left"), {"browOuterUpLeft": 1.0, "browDownLeft": -1.0}),
-    (lambda points: brow_height(points, "right"), {"browOuterUpRight": 1.0, "browDownRight": -1.0}),
+SIGNALS: tuple[tuple[Signal, dict[str, float], float], ...] = (
+    (mouth_opening, {"jawOpen": 1.0}, 0.006),
+    (
+        lambda points: brow_height(points, "left"),
+        {"browOuterUpLeft": 1.0, "browDownLeft": -1.0},
+        0.002,
+    ),
+    (
+        lambda points: brow_height(points, "right"),
+        {"browOuterUpRight": 1.0, "browDownRight": -1.0},
+        0.002,
+    ),
 )
-"""What is measured of the points, and the actions that move it."""
+"""What is measured of the points, the actions that move it, and how far it is off unmoved: rolled
+lips read as a mouth a little open."""
 _MOST = 0.5  # of those actions, either way
-_SHARE = 0.8  # of the source's measure in what is wished for; the rest is the render's
 _CALM = 3.0  # frames: standard deviation of the Gaussian that takes the detector's jitter out
 _FLAT = 1e-3  # an action that moves its signal by less does not move it
 
@@ -33,8 +41,8 @@ _FLAT = 1e-3  # an action that moves its signal by less does not move it
 def wishes(source: np.ndarray, rendered: np.ndarray) -> np.ndarray:
     """(T,3) the signals that the generated face shall show.
 
-    Mostly those of the source's points, on the level of the avatar's (a face's brows may lie high
-    or low), and for the rest those of the render, which moves as the picture is known to move.
+    Those of the source's points, on the level of the avatar's: a face's brows may lie high or low.
+    NaN where the source's own do not move beyond the detector's jitter.
 
     Args:
         source, rendered: (T,478,2) pixels of the points found in the source and in the render, NaN
@@ -44,8 +52,9 @@ def wishes(source: np.ndarray, rendered: np.ndarray) -> np.ndarray:
     both = np.isfinite(theirs + ours).all(1)
     if not both.any():
         return np.full_like(theirs, np.nan)
-    theirs = np.maximum(theirs + np.median(ours[both] - theirs[both], axis=0), 0)
-    return _SHARE * theirs + (1 - _SHARE) * ours
+    still = theirs[both].std(0) < [unsure for *_, unsure in SIGNALS]
+    theirs[:, still] = np.nan  # there is nothing to follow
+    return np.maximum(theirs + np.median(ours[both] - theirs[both], axis=0), 0)
 
 
 def signal_lack(
@@ -58,18 +67,21 @@ def signal_lack(
     """
     lack = np.zeros(expected.shape)
     none = np.zeros((len(frames), len(heads.model.names)))
-    for column, (signal, actions) in enumerate(SIGNALS):
+    for column, (signal, actions, unsure) in enumerate(SIGNALS):
         shown = none.copy()
         for name, share in actions.items():
             shown[:, heads.model.column(name)] = share
         way = heads.displacement(none, shown, frames)
         now = signal(expected)
         slope = signal(expected + way) - now
-        amount = (wish[:, column] - now) / np.where(np.abs(slope) > _FLAT, slope, np.inf)
+        gap = wish[:, column] - now
+        amount = (gap - np.clip(gap, -unsure, unsure)) / np.where(
+            np.abs(slope) > _FLAT, slope, np.inf
+        )
         amount = np.clip(gaussian_filter1d(np.nan_to_num(amount), _CALM), -_MOST, _MOST)
         lack += amount[:, None, None] * np.nan_to_num(way)
     return lack
 
 
 def _measured(points: np.ndarray) -> np.ndarray:
-    return np.stack([signal(points) for signal, _ in SIGNALS], -1)
+    return np.stack([signal(points) for signal, *_ in SIGNALS], -1)
