@@ -72,16 +72,16 @@ def pulls(model: FaceModel, view: FaceView, actions: np.ndarray) -> tuple[np.nda
     error = (view.pixels - view.camera.project(points)) * middle / focal
     scale = middle / depth
     error = error * scale
-    slope = -(points[..., :2] / depth * error).sum(-1)
-    if view.depth is not None:
-        slope += _DEPTH_WEIGHT * (view.depth * (middle[..., 0] / focal[0]) - points[..., 2])
-    # The whole head's depth shows as its growth alone: as a shift, which the metric's one ray for
-    # all points does not feel, it would run away.
-    weight = model.weights * view.seen
-    slope -= (slope * weight).sum(1, keepdims=True) / np.maximum(weight.sum(1), 1e-9)[:, None]
-    slope = slope[..., None]
-    force = np.concatenate([error, slope], -1) * view.seen[..., None]
+    # One ray for all points, as in the metric: with each its own, what the metric does not feel
+    # (the head's distance) would run away.
     ray = (points[..., :2] / depth).mean(1)
+    slope = -(ray[:, None] * error).sum(-1, keepdims=True)
+    if view.depth is not None:
+        guess = view.depth * (middle[..., 0] / focal[0]) - points[..., 2]
+        weight = model.weights * view.seen
+        guess = guess - (guess * weight).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
+        slope = slope + _DEPTH_WEIGHT * guess[..., None]
+    force = np.concatenate([error, slope], -1) * view.seen[..., None]
     jacobian = np.zeros((len(points), 2, 3))
     jacobian[:, [0, 1], [0, 1]] = 1
     jacobian[:, :, 2] = -ray
