@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from diffsign.generate.evaluation.flow import GROUPS, warp_error
+from diffsign.generate.noise import KINDS
 from diffsign.generate.options import PaintOptions
 from diffsign.generate.paint import paint
 from diffsign.generate.steady import steady
@@ -76,7 +77,7 @@ def _painted(
     passes: Part, strength: float, model: str, folder: Path
 ) -> Iterator[tuple[str, Picture]]:
     caption = "a signer"
-    for noise in ("fresh", "fixed", "surface"):
+    for noise in KINDS[strength >= 1 :]:  # pure noise is never none
         frames, steadied = (folder / f"{noise}_{strength}_{name}" for name in ("", "steady"))
         options = PaintOptions(model=model, strength=strength, noise=noise)
         paint(passes, None, caption, options, frames)

@@ -86,7 +86,7 @@ class Defaults:
     scheduler: one of SCHEDULERS.
     detail: how much of what the autoencoder loses of the render is put back (see `detail`).
     keep_background: the render's background stays, instead of being painted (see `backdrop`).
-    noise: one of `noise.KINDS`, for a clip that is steadied afterwards (see `steady`).
+    noise: one of `noise.KINDS`.
     caption: "always" or "when_empty": whether the avatar's own description goes before the prompt
         always, or takes its place only where there is neither prompt nor appearance.
     """

@@ -25,7 +25,7 @@ class PaintOptions:
     appearance_scale: weight of the appearance image; 0 is off.
     conditioning_scales: weight of each conditioning image by kind, e.g. {"depth": 0.5}.
     batch: frames painted at once; halved when memory runs out.
-    noise: one of `noise.KINDS`.
+    noise: one of `noise.KINDS`; "none" becomes "fixed" at strength 1.
     size: side of the square whose area the model works at, pixels.
     scheduler: "euler", "dpm++" or "lcm" (see `schedule`).
     detail: 0..1, how much of what the autoencoder loses of the render is put back (see `detail`).
@@ -121,7 +121,7 @@ def resolve_settings(
         conditioning_scales=_conditioning_scales(options, checkpoint),
         lora_scales=[lora.scale for lora in checkpoint.loras],
         seed=options.seed,
-        noise=str(chosen("noise")),
+        noise=_noise(str(chosen("noise")), float(chosen("strength"))),
         size=int(chosen("size")),
         scheduler=str(chosen("scheduler")),
         detail=float(chosen("detail")),
@@ -130,6 +130,10 @@ def resolve_settings(
     )
     _check(settings, options)
     return settings
+
+
+def _noise(kind: str, strength: float) -> str:
+    return "fixed" if kind == "none" and strength >= 1 else kind
 
 
 def _appearance_scale(options: PaintOptions, checkpoint: Checkpoint, has_appearance: bool) -> float:

@@ -57,8 +57,7 @@ def paint_options(look: Look, painting: Painting) -> "PaintOptions":
         guidance=painting.guidance,
         appearance_scale=painting.appearance_scale,
         size=painting.size,
-        # Noise that is fresh in every frame is for clips that are steadied afterwards.
-        noise=painting.noise or ("fixed" if painting.steady == "off" else None),
+        noise=painting.noise,
         seed=look.seed,
     )
 

@@ -314,9 +314,11 @@ class Painting:
             "Another autoencoder: mse, ema, tiny, a folder, or a hub id.", metavar="VAE"
         ),
     )
-    noise: Literal["fixed", "fresh", "surface"] | None = field(
+    noise: Literal["none", "fixed", "fresh", "surface"] | None = field(
         default=None,
-        metadata=_says("The noise frames start from: one for all, new in each, on the surface."),
+        metadata=_says(
+            "What frames start from: no noise, one for all, new in each, on the surface."
+        ),
     )
     offline: bool = field(
         default=False, metadata=_says("Never ask the network for a model's files.")

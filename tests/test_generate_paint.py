@@ -302,6 +302,20 @@ def test_fixed_noise_is_one_for_the_clip_and_fresh_noise_is_not(
     assert _difference(fresh[0], fresh[1]) > 0.5
 
 
+def test_without_noise_the_seed_says_nothing_until_there_is_no_render_to_start_from(
+    generator: Generator, passes: FakePasses, out: Path
+) -> None:
+    one, other = (_paint(generator, passes, out, noise="none", seed=seed) for seed in (1, 2))
+    assert _difference(one, other) < 0.5
+    assert (
+        noise.clip_noise("none", 1, range(2), (4, 8, 8)).tolist() == np.zeros((2, 4, 8, 8)).tolist()
+    )
+    settings = resolve_settings(
+        PaintOptions(prompt="a man", noise="none", strength=1.0), generator.checkpoint
+    )
+    assert settings.noise == "fixed"
+
+
 def test_surface_noise_moves_with_the_signer_whatever_the_batch(
     passes: FakePasses, generator: Generator, tmp_path: Path
 ) -> None:

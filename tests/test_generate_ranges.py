@@ -65,7 +65,7 @@ def _read(folder: Path, index: int) -> np.ndarray:
     return np.asarray(Image.open(folder / f"{index:05d}.png")).astype(int)
 
 
-@pytest.mark.parametrize("noise", ["fixed", "fresh", "surface"])
+@pytest.mark.parametrize("noise", ["none", "fixed", "fresh", "surface"])
 def test_lost_frames_are_painted_again_as_they_were(
     generator: Generator, tmp_path: Path, noise: str
 ) -> None:

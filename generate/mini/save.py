@@ -37,7 +37,7 @@ PAINTING: dict[str, Any] = {
         "scheduler": "euler",
         "detail": 1.0,
         "keep_background": True,
-        "noise": "fresh",
+        "noise": "none",
         "caption": "always",
         "prompt_suffix": "",
         "negative_prompt": "",
