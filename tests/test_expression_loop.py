@@ -218,7 +218,7 @@ def test_mouth_and_brows_are_driven_as_far_as_the_source_shows(model):
     moved = here + signal_lack(heads, here, wish, frames)
     for column, (signal, _, unsure) in enumerate(SIGNALS):
         before, after = (np.abs(signal(p) - wish[:, column]).mean() for p in (here, moved))
-        assert after < 0.35 * before + 1.5 * unsure
+        assert after < 0.35 * before + 1.5 * unsure + 0.002
     assert not signal_lack(heads, here, np.full((12, 3), np.nan), frames).any()
 
 

@@ -23,16 +23,17 @@ SIGNALS: tuple[tuple[Signal, dict[str, float], float], ...] = (
     (
         lambda points: brow_height(points, "left"),
         {"browOuterUpLeft": 1.0, "browDownLeft": -1.0},
-        0.002,
+        0.0,
     ),
     (
         lambda points: brow_height(points, "right"),
         {"browOuterUpRight": 1.0, "browDownRight": -1.0},
-        0.002,
+        0.0,
     ),
 )
 """What is measured of the points, the actions that move it, and how far it is off unmoved: rolled
 lips read as a mouth a little open."""
+_STILL = 0.005  # of the eye distance: the detector alone makes a signal waver so
 _MOST = 0.5  # of those actions, either way
 _CALM = 3.0  # frames: standard deviation of the Gaussian that takes the detector's jitter out
 _FLAT = 1e-3  # an action that moves its signal by less does not move it
@@ -52,7 +53,7 @@ def wishes(source: np.ndarray, rendered: np.ndarray) -> np.ndarray:
     both = np.isfinite(theirs + ours).all(1)
     if not both.any():
         return np.full_like(theirs, np.nan)
-    still = theirs[both].std(0) < [unsure for *_, unsure in SIGNALS]
+    still = theirs[both].std(0) < _STILL
     theirs[:, still] = np.nan  # there is nothing to follow
     return np.maximum(theirs + np.median(ours[both] - theirs[both], axis=0), 0)
 
