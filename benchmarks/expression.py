@@ -21,6 +21,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -70,7 +71,9 @@ def run_of(path: Path, out: Path, window: int, side: int) -> Path:
     """The folder of a run of the middle `window` frames of a keypoint file, the head seen near."""
     keypoints = read_pose(path)
     first = max(0, (keypoints.frame_count - window) // 2)
-    parts = {name: values[first : first + window] for name, values in keypoints.parts().items()}
+    parts: dict[str, Any] = {
+        name: values[first : first + window] for name, values in keypoints.parts().items()
+    }
     out.mkdir(parents=True, exist_ok=True)
     clip, folder = out / path.name, out / path.stem
     write_pose(clip, replace(keypoints, **parts))

@@ -214,6 +214,7 @@ def test_what_is_filled_is_as_sharp_as_the_render(faces):
     """A network that fills all, its colours unchanged, gives the render's own pixels."""
     network = Animator(TINY).eval()
     with torch.no_grad():
+        assert network.leave.bias is not None
         network.leave.bias[-4:] = 20.0
     large = cv2.resize(faces.pictures[1], (3 * SIDE, 3 * SIDE), interpolation=cv2.INTER_NEAREST)
     task = FaceTask(
