@@ -83,12 +83,14 @@ def list_models() -> None:
 @models.command(cls=Command, name="fetch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--few-step", metavar="NAME", help="This few-step LoRA, too.")
+@click.option("--motion-module", metavar="NAME", help="This AnimateDiff motion module, too.")
 @click.option("--ip-adapter", metavar="NAME", help="This IP-Adapter.")
 @click.option("--vae", metavar="VAE", help="This autoencoder.")
 @click.option("--lora", multiple=True, metavar="LORA", help="This LoRA, too.")
 def fetch_models(
     names: tuple[str, ...],
     few_step: str | None,
+    motion_module: str | None,
     ip_adapter: str | None,
     vae: str | None,
     lora: tuple[str, ...],
@@ -97,7 +99,13 @@ def fetch_models(
     from ..generate.fetch import fetch_model
     from ..generate.variants import Variant
 
-    variant = Variant(vae=vae, ip_adapter=ip_adapter, few_step=few_step, loras=lora)
+    variant = Variant(
+        vae=vae,
+        ip_adapter=ip_adapter,
+        few_step=few_step,
+        motion_module=motion_module,
+        loras=lora,
+    )
     for name in names:
         result(*fetch_model(name, variant))
 

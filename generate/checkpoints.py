@@ -108,6 +108,7 @@ class Defaults:
 class Checkpoint:
     """Everything that is needed to load a model and paint with it; `vae` None: the base's own.
 
+    motion: AnimateDiff's motion modules, which let the frames of a window see each other.
     words: what goes before every prompt: the words that the LoRAs listen to.
     flags: the command line's options that made it from the table's checkpoint (see `variants`).
     offline: the network is never asked. pickles: weights may be pickles (see `layout`).
@@ -120,6 +121,7 @@ class Checkpoint:
     vae: Source | None
     defaults: Defaults
     loras: tuple[LoraSource, ...] = ()
+    motion: Source | None = None
     words: str = ""
     flags: str = ""
     offline: bool = False

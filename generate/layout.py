@@ -75,7 +75,7 @@ def base_parts(checkpoint: Checkpoint) -> dict[str, Part]:
 
 def all_parts(checkpoint: Checkpoint) -> dict[str, Part]:
     """Every part of a checkpoint: the base, "controlnet_<kind>", "adapter", "image_encoder",
-    "lora_<number>"."""
+    "lora_<number>", "motion"."""
     parts = base_parts(checkpoint)
     for controlnet in checkpoint.controlnets:
         parts[f"controlnet_{controlnet.kind}"] = Part(controlnet.source, "diffusion_pytorch_model")
@@ -84,6 +84,8 @@ def all_parts(checkpoint: Checkpoint) -> dict[str, Part]:
         parts["adapter"] = Part(source, None, (checkpoint.adapter.weights,))
         encoder = Source(source.repo, _join(source.subfolder, "image_encoder"))
         parts["image_encoder"] = Part(encoder, "model")
+    if checkpoint.motion is not None:
+        parts["motion"] = Part(checkpoint.motion, "diffusion_pytorch_model")
     for number, lora in enumerate(checkpoint.loras):
         parts[f"lora_{number}"] = Part(lora.source, None, (lora.weights,))
     return {name: replace(part, pickles=checkpoint.pickles) for name, part in parts.items()}

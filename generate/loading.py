@@ -129,6 +129,11 @@ def _assemble(
         from .lora import fuse_loras
 
         fuse_loras(pipeline, checkpoint, folders)
+    if checkpoint.motion is not None:
+        from .motion import with_motion
+
+        modules = load(diffusers.MotionAdapter, "motion")
+        pipeline.unet = with_motion(pipeline.unet, modules, checkpoint.motion.repo)
     if adapter is not None:
         _load(
             lambda: pipeline.load_ip_adapter(

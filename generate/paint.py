@@ -30,6 +30,7 @@ from .frames import (
 )
 from .loading import Generator, load_generator, model_hashes
 from .options import PaintOptions, Settings, choose_checkpoint, resolve_settings
+from .windows import windows
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -105,13 +106,22 @@ def paint(
         surface=settings.noise == "surface",
         clothes=apart,
     )
-    jobs = _unpainted(len(passes), read, made_by, out_dir, count)
+
+    def brush() -> _Brush:
+        loaded = generator or load_generator(checkpoint, options.device, settings.precision)
+        return _brush(passes, looks, settings, loaded)
+
     used: dict[str, Any] = {}
-    first = next(jobs, None)
-    if first is not None:  # else no model need be loaded
-        generator = generator or load_generator(checkpoint, options.device, settings.precision)
-        brush = _brush(passes, looks, settings, generator)
-        used = _paint_all(chain([first], jobs), brush, options.batch, out_dir, count)
+    if checkpoint.motion is not None:
+        spans = _unpainted_windows(len(passes), read, made_by, out_dir, count)
+        first_span = next(spans, None)
+        if first_span is not None:  # else no model need be loaded
+            used = _paint_windows(chain([first_span], spans), brush(), out_dir, count)
+    else:
+        jobs = _unpainted(len(passes), read, made_by, out_dir, count)
+        first = next(jobs, None)
+        if first is not None:
+            used = _paint_all(chain([first], jobs), brush(), options.batch, out_dir, count)
     notes = list(used.pop("notes", ()))
     if looks and checkpoint.adapter is None:
         notes.append(f"{checkpoint.name} has no IP-Adapter: the image only dressed the avatar.")
@@ -190,6 +200,29 @@ def _unpainted(
             yield _Job(frame, key, inputs)
 
 
+def _unpainted_windows(
+    total: int,
+    read: Callable[[int], FrameInputs],
+    made_by: dict[str, Any],
+    out_dir: Path,
+    count: _Count,
+) -> Iterator[list[tuple[_Job, float]]]:
+    """The windows that hold a frame which is not there yet, with their weights."""
+    counted = 0
+    for frames, weights in windows(total):
+        jobs = []
+        for frame in frames:
+            inputs = read(frame)
+            jobs.append(_Job(frame, frame_key(made_by, inputs), inputs))
+        there = [is_painted(frame_path(out_dir, job.frame), job.key) for job in jobs]
+        count.add(
+            sum(known and job.frame >= counted for known, job in zip(there, jobs, strict=True))
+        )
+        counted = frames.stop
+        if not all(there):
+            yield list(zip(jobs, weights, strict=True))
+
+
 def _brush(passes: Passes, looks: _Looks, settings: Settings, generator: Generator) -> _Brush:
     from .sampling import embed_guidance
 
@@ -220,18 +253,65 @@ def _paint_all(
         elif batch > 1:
             batch //= 2
         else:
-            raise UserError(
-                f"The memory does not suffice to paint one frame of {working[0]}x{working[1]} on "
-                f"{device}: use --model mini or a smaller --size."
-            )
+            raise _too_little_memory(brush, 1)
+    return _used(brush, painted, batch)
+
+
+def _too_little_memory(brush: _Brush, frames: int) -> UserError:
+    width, height = brush.canvas.working
+    what = "one frame" if frames == 1 else f"a window of {frames} frames"
+    return UserError(
+        f"The memory does not suffice to paint {what} of {width}x{height} on "
+        f"{brush.generator.device}: use --model mini or a smaller --size."
+    )
+
+
+def _used(brush: _Brush, painted: int, batch: int) -> dict[str, Any]:
     return {
         "painted": painted,
-        "device": device,
-        "working_size": list(working),
+        "device": brush.generator.device,
+        "working_size": list(brush.canvas.working),
         "batch": batch,
         "versions": _versions(),
         "notes": brush.guidance.notes,
     }
+
+
+def _paint_windows(
+    spans: Iterator[list[tuple[_Job, float]]], brush: _Brush, out_dir: Path, count: _Count
+) -> dict[str, Any]:
+    """Paint windows, each at once; a frame is written when its last window has been painted."""
+    begun: dict[int, tuple[np.ndarray, float]] = {}
+    painted = most = 0
+    for span in spans:
+        pictures: list[np.ndarray] = []
+        if not _in_memory(partial(_paint_window, span, brush, pictures)):
+            raise _too_little_memory(brush, len(span))
+        most = max(most, len(span))
+        for (job, weight), picture in zip(span, pictures, strict=True):
+            before, so_far = begun.pop(job.frame, (np.zeros(picture.shape), 0.0))
+            mixed = before + weight * picture
+            if weight + so_far < 0.999:
+                begun[job.frame] = mixed, weight + so_far
+            elif not is_painted(frame_path(out_dir, job.frame), job.key):
+                write_frame(
+                    frame_path(out_dir, job.frame), np.rint(mixed).astype(np.uint8), job.key
+                )
+                painted += 1
+                count.add(1)
+        begun = {frame: held for frame, held in begun.items() if frame >= span[0][0].frame}
+    return _used(brush, painted, most)
+
+
+def _paint_window(
+    span: list[tuple[_Job, float]], brush: _Brush, pictures: list[np.ndarray]
+) -> None:
+    from .sampling import paint_frames
+
+    frames, inputs = [job.frame for job, _ in span], [job.inputs for job, _ in span]
+    pictures += paint_frames(
+        brush.generator, brush.settings, brush.guidance, brush.canvas, frames, inputs
+    )
 
 
 def _paint_batch(jobs: list[_Job], brush: _Brush, out_dir: Path) -> None:

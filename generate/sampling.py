@@ -100,7 +100,8 @@ def paint_frames(
 ) -> list[np.ndarray]:
     """Paint a batch: for each frame (H,W,3) uint8 of the frame's own size.
 
-    A frame comes out the same (to rounding) in whatever batch it is painted.
+    A frame comes out the same (to rounding) in whatever batch it is painted; with motion modules
+    the batch is one window of a clip.
 
     Args:
         frames: the frames' numbers; they choose the noise.
@@ -110,6 +111,8 @@ def paint_frames(
         UserError: the model's numbers overflowed.
     """
     pipeline, count = generator.pipeline, len(frames)
+    if generator.checkpoint.motion is not None:
+        pipeline.unet.frames = count
     scheduler = make_scheduler(settings.scheduler, pipeline.scheduler.config)
     pipeline.scheduler = scheduler
     pipeline.get_timesteps(settings.steps, settings.strength, generator.device)

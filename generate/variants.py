@@ -1,4 +1,4 @@
-"""What can be exchanged in a checkpoint or added to it: VAE, IP-Adapter, LoRAs, few steps.
+"""What can be exchanged in a checkpoint or added to it: VAE, IP-Adapter, LoRAs, few steps, motion.
 
 The tables name what their makers published; any other folder or hub id may be given in their place.
 """
@@ -24,7 +24,14 @@ VAES = {
     "tiny": Source("madebyollin/taesd"),
 }
 
+MOTIONS = {
+    f"animatediff-{version}": Source(f"guoyww/animatediff-motion-adapter-{version}")
+    for version in ("v1-5-2", "v1-5-3")
+}
+
 LORA_FILE = "pytorch_lora_weights.safetensors"
+_NOUNS = {"vae": "VAE", "motion-module": "motion module"}
+
 LORA_NOTE = "diffsign_lora.json"
 """Beside a LoRA of our own: {"words": what goes before the prompt, "model": ...}."""
 
@@ -80,19 +87,26 @@ class Variant:
     vae: one of VAES, a folder or a hub id. ip_adapter: one of ADAPTERS. few_step: one of FEW_STEPS.
     loras: "WHERE" or "WHERE:SCALE"; where is a .safetensors file, a folder that holds LORA_FILE,
         or a hub id "org/name" or "org/name/file.safetensors".
+    motion_module: one of MOTIONS, a folder or a hub id.
     """
 
     vae: str | None = None
     ip_adapter: str | None = None
     few_step: str | None = None
     loras: tuple[str, ...] = ()
+    motion_module: str | None = None
     offline: bool = False
     allow_pickle: bool = False
 
     def flags(self) -> str:
         """The command line's options that say which files this needs."""
-        given = (("vae", self.vae), ("ip-adapter", self.ip_adapter), ("few-step", self.few_step))
-        words = [f"--{name} {value}" for name, value in given if value]
+        given = {
+            "vae": self.vae,
+            "ip-adapter": self.ip_adapter,
+            "few-step": self.few_step,
+            "motion-module": self.motion_module,
+        }
+        words = [f"--{name} {value}" for name, value in given.items() if value]
         return " ".join([*words, *(f"--lora {lora}" for lora in self.loras)])
 
 
@@ -112,7 +126,10 @@ def vary(checkpoint: Checkpoint, variant: Variant, steps: int | None = None) -> 
         pickles=variant.allow_pickle,
     )
     if variant.vae is not None:
-        changed = replace(changed, vae=_vae(variant.vae))
+        changed = replace(changed, vae=_source("vae", variant.vae, VAES))
+    if variant.motion_module is not None:
+        motion = _source("motion-module", variant.motion_module, MOTIONS)
+        changed = replace(changed, motion=motion)
     if variant.ip_adapter is not None:
         changed = replace(changed, adapter=_adapter(checkpoint, variant.ip_adapter))
     if variant.few_step is not None:
@@ -155,17 +172,17 @@ def lora_source(text: str) -> LoraSource:
     )
 
 
-def _vae(name: str) -> Source:
-    if name in VAES:
-        return VAES[name]
+def _source(option: str, name: str, table: dict[str, Source]) -> Source:
+    if name in table:
+        return table[name]
     path = Path(name).expanduser()
     if path.is_dir():
         return Source(str(path.resolve()))
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return Source(name)
     raise UserError(
-        f"There is no VAE {name!r}: --vae takes {', '.join(VAES)}, a folder with its config.json, "
-        "or a hub id."
+        f"There is no {_NOUNS[option]} {name!r}: --{option} takes {', '.join(table)}, a folder "
+        "with its config.json, or a hub id."
     )
 
 

@@ -46,6 +46,7 @@ def paint_options(look: Look, painting: Painting) -> "PaintOptions":
             vae=painting.vae,
             ip_adapter=painting.ip_adapter,
             few_step=painting.few_step,
+            motion_module=painting.motion_module,
             loras=painting.lora,
             offline=painting.offline,
             allow_pickle=painting.allow_pickle,

@@ -320,6 +320,12 @@ class Painting:
             "What frames start from: no noise, one for all, new in each, on the surface."
         ),
     )
+    motion_module: str | None = field(
+        default=None,
+        metadata=_says(
+            "AnimateDiff in sd15: animatediff-v1-5-3, a folder, or a hub id.", metavar="MODULE"
+        ),
+    )
     offline: bool = field(
         default=False, metadata=_says("Never ask the network for a model's files.")
     )

@@ -1,11 +1,11 @@
 """A long clip in parts: any frames made again alone are the frames of the whole, and no frame looks
 further than the steadying reaches."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_passes import FRAMES, SIZE, MadeUpPasses
 from PIL import Image
 
 from diffsign.errors import UserError
@@ -15,44 +15,6 @@ from diffsign.generate.loading import Generator, load_generator
 from diffsign.generate.options import PaintOptions
 from diffsign.generate.paint import paint
 from diffsign.generate.steady import REACH, SteadyFrame, steady_residual
-from diffsign.render.conditioning import DepthRange
-from diffsign.retarget.motion import Camera
-
-SIZE, FRAMES = 64, 5
-
-
-@dataclass(frozen=True)
-class MadeUpPasses:
-    """Pictures that follow from a frame's number; those in `missing` are lost."""
-
-    missing: frozenset[int] = frozenset()
-    wider: int | None = None
-
-    camera = Camera(fx=100, fy=100, cx=32, cy=32, width=SIZE, height=SIZE)
-    depth_range = DepthRange(1.0, 1.0)
-
-    def __len__(self) -> int:
-        return FRAMES
-
-    def beauty_srgb(self, index: int) -> np.ndarray:
-        if index in self.missing:
-            raise UserError(f"frame {index} cannot be read: render the passes again.")
-        width = SIZE + 1 if index == self.wider else SIZE
-        return self._picture(index, 0)[:, :1].repeat(width, axis=1)
-
-    def conditioning(self, name: str, index: int) -> np.ndarray:
-        return self._picture(index, len(name))
-
-    def frame(self, index: int, *wanted: str) -> dict[str, np.ndarray]:
-        objects = np.zeros((SIZE, SIZE), np.int32)
-        objects[16:48, 8 + 4 * index : 40 + 4 * index] = 1
-        rows, columns = np.indices(objects.shape)
-        rest = np.stack([columns - 4 * index, rows, 0 * rows], axis=-1) * 0.01
-        return {"object": objects, "rest": rest, "part": objects}
-
-    def _picture(self, index: int, kind: int) -> np.ndarray:
-        random = np.random.default_rng((index, kind))
-        return random.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
