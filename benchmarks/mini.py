@@ -11,8 +11,8 @@ samples' quick renders; the appearance is the target of the same signer's other 
   target's in both.
 - Hands are found by MediaPipe in single pictures and compared with the projected points.
 - "Nearest of ten" is the share of regions (skin, shirt, hair) whose mean CIE Lab is nearer to what
-  was asked for than to what nine random signers would show in the same place and light. The light
-  is that of the sample's own target over its record.
+  was asked for than to what nine random signers would show in the same place and light, over all
+  nines of 200 whose colour eyes can tell from it. The light is that of the sample's own target over its record.
 - Image and text: the words ask for a shirt of another colour, which the render wears, as dressing
   sees to. Beside it stands how far skin and hair move from what the image alone gives.
 - Words are the avatar's own description, which the tool always says to mini; from pure noise the
@@ -28,7 +28,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,10 @@ from diffsign.retarget.keypoints.mediapipe_holistic import detect_image
 
 HANDS = ("left_hand", "right_hand")
 RIVALS = 9
+NOTICEABLE = 2.3
+"""CIE 1976 distance under which eyes take two colours for one (Mahy et al. 1994)."""
+
+STRANGERS, STRANGERS_SEED = 200, 1 << 20
 NEAR = 0.2
 SMALLEST_HAND = 24
 """Pixels: no detector is asked for hands whose box is smaller."""
@@ -187,13 +191,16 @@ def _linear(lab: np.ndarray) -> np.ndarray:
     return srgb_to_linear(lab_to_srgb(lab))
 
 
-def nearest(found: Colours, asked: Colours, rivals: Sequence[Colours]) -> dict[str, bool]:
-    """For each region, whether its colour is nearest to what was asked."""
-    wins = {}
+def nearest(found: Colours, asked: Colours, others: Sequence[Colours]) -> dict[str, float]:
+    """For each region, how likely its colour is nearer to what was asked than to nine of others."""
+    chances = {}
     for region in found.keys() & asked.keys():
-        away = [delta_e(found[region], rival[region]) for rival in rivals if region in rival]
-        wins[region] = bool(delta_e(found[region], asked[region]) < min(away))
-    return wins
+        own = delta_e(found[region], asked[region])
+        told = [o[region] for o in others if region in o]
+        told = [lab for lab in told if delta_e(lab, asked[region]) > NOTICEABLE]
+        nearer = [delta_e(found[region], lab) < own for lab in told]
+        chances[region] = float((1 - np.mean(nearer)) ** RIVALS)
+    return chances
 
 
 def autoencoder(generator: Generator, samples: Sequence[Sample]) -> Iterator[float]:
@@ -254,14 +261,17 @@ class Asked:
         words = "" if way == "image, pure noise" else describe(wanted)
         return passes, image, words, wanted
 
-    def nearest(self, picture: np.ndarray, wanted: Signer) -> dict[str, bool]:
-        """Whether each region is nearest of ten to what the wanted signer would show here."""
-        seeds = self.rng.integers(1 << 30, size=RIVALS)
-        looks = [wanted, *(random_signer(int(seed)) for seed in seeds)]
-        asked, *rivals = (
-            in_the_light(self.lit, self.worn, colours_of(asdict(look))) for look in looks
-        )
-        return nearest(region_colours(picture, self.part), asked, rivals)
+    def nearest(self, picture: np.ndarray, wanted: Signer) -> dict[str, float]:
+        """How likely each region is nearest of ten to what the wanted signer would show here."""
+        looks = [colours_of(asdict(wanted)), *strangers()]
+        asked, *others = (in_the_light(self.lit, self.worn, look) for look in looks)
+        return nearest(region_colours(picture, self.part), asked, others)
+
+
+@cache
+def strangers() -> list[Colours]:
+    """The colours of signers whom mini never saw either."""
+    return [colours_of(asdict(random_signer(STRANGERS_SEED + k))) for k in range(STRANGERS)]
 
 
 def judged(asked: Asked, ways: Sequence[str], painter: Any, tally: Tally) -> list[np.ndarray]:
@@ -272,6 +282,8 @@ def judged(asked: Asked, ways: Sequence[str], painter: Any, tally: Tally) -> lis
     hands(tally, "quick render", beauty, sample)
     for region, won in asked.nearest(target, asked.signer).items():
         tally.add(f"target itself: nearest of ten, {region}", won)
+    for region, won in asked.nearest(beauty, asked.signer).items():
+        tally.add(f"quick render: nearest of ten, {region}", won)
     row = [np.asarray(asked.appearance), beauty, target]
     seen: dict[str, dict[str, np.ndarray]] = {}
     for way in ways:
