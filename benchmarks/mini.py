@@ -12,7 +12,8 @@ samples' quick renders; the appearance is the target of the same signer's other 
 - Hands are found by MediaPipe in single pictures and compared with the projected points.
 - "Nearest of ten" is the share of regions (skin, shirt, hair) whose mean CIE Lab is nearer to what
   was asked for than to what nine random signers would show in the same place and light, over all
-  nines of 200 whose colour eyes can tell from it. The light is that of the sample's own target over its record.
+  nines of 200 whose colour eyes can tell from it. The light is that of the sample's own target
+  over its record.
 - Image and text: the words ask for a shirt of another colour, which the render wears, as dressing
   sees to. Beside it stands how far skin and hair move from what the image alone gives.
 - Words are the avatar's own description, which the tool always says to mini; from pure noise the
