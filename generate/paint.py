@@ -114,13 +114,11 @@ def paint(
     used: dict[str, Any] = {}
     if checkpoint.motion is not None:
         spans = _unpainted_windows(len(passes), read, made_by, out_dir, count)
-        first_span = next(spans, None)
-        if first_span is not None:  # else no model need be loaded
-            used = _paint_windows(chain([first_span], spans), brush(), out_dir, count)
+        used = _paint_windows(spans, brush, out_dir, count)
     else:
         jobs = _unpainted(len(passes), read, made_by, out_dir, count)
         first = next(jobs, None)
-        if first is not None:
+        if first is not None:  # else no model need be loaded
             used = _paint_all(chain([first], jobs), brush(), options.batch, out_dir, count)
     notes = list(used.pop("notes", ()))
     if looks and checkpoint.adapter is None:
@@ -278,12 +276,17 @@ def _used(brush: _Brush, painted: int, batch: int) -> dict[str, Any]:
 
 
 def _paint_windows(
-    spans: Iterator[list[tuple[_Job, float]]], brush: _Brush, out_dir: Path, count: _Count
+    spans: Iterator[list[tuple[_Job, float]]],
+    load: Callable[[], _Brush],
+    out_dir: Path,
+    count: _Count,
 ) -> dict[str, Any]:
     """Paint windows, each at once; a frame is written when its last window has been painted."""
     begun: dict[int, tuple[np.ndarray, float]] = {}
     painted = most = 0
+    brush: _Brush | None = None
     for span in spans:
+        brush = brush or load()
         pictures: list[np.ndarray] = []
         if not _in_memory(partial(_paint_window, span, brush, pictures)):
             raise _too_little_memory(brush, len(span))
@@ -300,7 +303,7 @@ def _paint_windows(
                 painted += 1
                 count.add(1)
         begun = {frame: held for frame, held in begun.items() if frame >= span[0][0].frame}
-    return _used(brush, painted, most)
+    return {} if brush is None else _used(brush, painted, most)
 
 
 def _paint_window(

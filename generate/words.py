@@ -54,7 +54,9 @@ def _pieces(tokenizer: Any, text: str) -> list[list[int]]:
 
 
 def _tokens(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False, truncation=False).input_ids)
+    # Not verbose: it would warn of long texts, which are cut into pieces here.
+    tokens = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)
+    return list(tokens.input_ids)
 
 
 def _embed(pipeline: Any, pieces: list[list[int]]) -> torch.Tensor:

@@ -17,12 +17,13 @@ class MadeUpPasses:
 
     missing: frozenset[int] = frozenset()
     wider: int | None = None
+    count: int = FRAMES
 
     camera = Camera(fx=100, fy=100, cx=32, cy=32, width=SIZE, height=SIZE)
     depth_range = DepthRange(1.0, 1.0)
 
     def __len__(self) -> int:
-        return FRAMES
+        return self.count
 
     def beauty_srgb(self, index: int) -> np.ndarray:
         if index in self.missing:
@@ -38,7 +39,9 @@ class MadeUpPasses:
         objects[16:48, 8 + 4 * index : 40 + 4 * index] = 1
         rows, columns = np.indices(objects.shape)
         rest = np.stack([columns - 4 * index, rows, 0 * rows], axis=-1) * 0.01
-        return {"object": objects, "rest": rest, "part": objects}
+        depth, motion = np.ones(objects.shape, np.float32), np.zeros((SIZE, SIZE, 4), np.float32)
+        layers = {"rest": rest, "part": objects, "depth": depth, "motion": motion}
+        return {name: ({"object": objects} | layers)[name] for name in wanted}
 
     def _picture(self, index: int, kind: int) -> np.ndarray:
         random = np.random.default_rng((index, kind))

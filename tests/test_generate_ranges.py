@@ -1,7 +1,11 @@
 """A long clip in parts: any frames made again alone are the frames of the whole, and no frame looks
 further than the steadying reaches."""
 
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +13,9 @@ from made_up_passes import FRAMES, SIZE, MadeUpPasses
 from PIL import Image
 
 from diffsign.errors import UserError
+from diffsign.generate import frames, steady, windows
 from diffsign.generate.blank import write_blank
-from diffsign.generate.checkpoints import folder_checkpoint
+from diffsign.generate.checkpoints import Source, folder_checkpoint
 from diffsign.generate.loading import Generator, load_generator
 from diffsign.generate.options import PaintOptions
 from diffsign.generate.paint import paint
@@ -82,3 +87,52 @@ def test_a_bad_frame_is_named_and_leaves_only_whole_ones(
     assert "\n" not in str(caught.value)
     for path in tmp_path.iterdir():
         assert _read(tmp_path, int(path.stem)).shape == (SIZE, SIZE, 3)
+
+
+class Alive:
+    """Counts how many of the objects that a function made are alive at once."""
+
+    def __init__(self, made: Callable[..., Any]) -> None:
+        self.made, self.now, self.most = made, 0, 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = self.made(*args, **kwargs)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        weakref.finalize(result, self._ended)
+        return result
+
+    def _ended(self) -> None:
+        self.now -= 1
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_painting_a_long_clip_holds_few_frames(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windowed: bool
+) -> None:
+    count, alive = 200, Alive(frames.read_inputs)
+    monkeypatch.setattr("diffsign.generate.paint.read_inputs", alive)
+    monkeypatch.setattr(
+        "diffsign.generate.sampling.paint_frames", lambda *given: [item.beauty for item in given[5]]
+    )
+    if windowed:
+        nowhere = replace(generator.checkpoint, motion=Source(str(tmp_path)))
+        monkeypatch.setattr("diffsign.generate.paint.model_hashes", lambda checkpoint: {})
+        generator = replace(generator, checkpoint=nowhere)
+    options = PaintOptions(size=SIZE, steps=1, guidance=1.0, batch=4)
+    record = paint(MadeUpPasses(count=count), None, "a man", options, tmp_path, None, generator)
+    assert record["painted"] == count
+    assert alive.most <= (2 * windows.FRAMES + 2 if windowed else 3 * 4)
+
+
+def test_steadying_a_long_clip_holds_few_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = MadeUpPasses(count=100)
+    alive = Alive(steady._read)
+    monkeypatch.setattr(steady, "_read", alive)
+    for index in range(len(passes)):
+        Image.fromarray(passes.beauty_srgb(index)).save(tmp_path / f"{index:05d}.png")
+    steady.steady(passes, tmp_path, tmp_path / "steady")
+    assert len(list((tmp_path / "steady").iterdir())) == len(passes)
+    assert alive.most <= 2 * REACH + 3
