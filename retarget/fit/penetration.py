@@ -21,9 +21,6 @@ FLESH = 0.002
 PALM_FLESH = 0.01
 """The same of fingertips in their own palm, which hollows as the hand closes; capsules do not."""
 
-STRIDE = 2
-"""Frames from one that is looked at to the next."""
-
 
 @dataclass(frozen=True)
 class Collider:
@@ -197,17 +194,10 @@ def _depths(found: Overlaps, rotations: torch.Tensor, positions: torch.Tensor) -
 def penetration(
     hit: Collider, rotations: torch.Tensor, positions: torch.Tensor, betas: torch.Tensor
 ) -> torch.Tensor:
-    """Squared centimetres of overlap (T,) (see :func:`depths`), summed over pairs.
-
-    Every second frame is looked at, and stands for the next: nothing passes through a hand between
-    two frames in which it does not.
-    """
-    frames = len(positions)
-    rotations, positions = rotations[::STRIDE], positions[::STRIDE]
+    """Squared centimetres of overlap (T,) (see :func:`depths`), summed over pairs."""
     found = overlaps(hit, rotations, positions, betas)
     square = (100 * _depths(found, rotations, positions)) ** 2
-    every = frames / len(positions)
-    return square.new_zeros(frames).index_add(0, STRIDE * found.frame, every * square)
+    return square.new_zeros(len(positions)).index_add(0, found.frame, square)
 
 
 def ends_of(

@@ -11,7 +11,7 @@ import torch
 from ..body.skeleton import LEFT_HAND, RIGHT_HAND
 from .contact import links
 from .hand_prior import LAST_TO_MIDDLE, tightness
-from .penetration import STRIDE, Overlaps, overlaps, places
+from .penetration import Overlaps, overlaps, places
 from .sign_priors import LETS_GO, MIRROR, STEP_LETS_GO, held_links
 from .vposer import JOINTS
 
@@ -102,18 +102,15 @@ def _vposer(system: System, weight: float) -> None:
     system.add(own, shared, np.arange(system.layout.size))
 
 
-def _closing(system: System, found: Overlaps, stride: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (K, n) of how the unknowns move pairs of places apart, and their distances (K,), metres.
-
-    The frames of the pairs count every ``stride``-th.
-    """
-    rotations = system.state.rotations[::stride]
-    positions = system.state.positions[::stride]
-    posed = [place.numpy() for place in places(found, rotations, positions)]
+def _closing(system: System, found: Overlaps) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (K, n) of how the unknowns move pairs of places apart, and their distances (K,),
+    metres."""
+    state = system.state
+    posed = [place.numpy() for place in places(found, state.rotations, state.positions)]
     apart = posed[0] - posed[1]
     distance = np.linalg.norm(apart, axis=-1, keepdims=True)
     outward = apart / np.maximum(distance, 1e-6)
-    turns = system.motions.turns[::stride][found.frame.numpy()]
+    turns = system.motions.turns[found.frame.numpy()]
     own = np.zeros((len(outward), system.layout.size), np.float32)
     for sign, place, joint in zip((1.0, -1.0), posed, found.joints, strict=True):
         six = np.concatenate([np.cross(place, outward), outward], -1)
@@ -130,7 +127,7 @@ def _contact(system: System, weight: float) -> None:
     found = links(priors.contacts, priors.collider, state.rotations, state.positions, state.betas)
     if not len(found.frame):
         return
-    own, distance = _closing(system, found, 1)
+    own, distance = _closing(system, found)
     air = np.maximum(distance - found.allowed.numpy(), 0)
     root = 100 * np.sqrt(2 * weight * _robust(air**2, priors.contacts.lets_go) * (air > 0))
     np.add.at(
@@ -144,24 +141,21 @@ def _penetration(system: System, weight: float) -> None:
     priors = system.problem.priors
     if priors is None:
         return
-    rotations = system.state.rotations[::STRIDE]
-    positions = system.state.positions[::STRIDE]
-    found = overlaps(priors.collider, rotations, positions, system.state.betas)
+    state = system.state
+    found = overlaps(priors.collider, state.rotations, state.positions, state.betas)
     if not len(found.frame):
         return
-    own, distance = _closing(system, found, STRIDE)
+    own, distance = _closing(system, found)
     frame = found.frame.numpy()
     depth = found.allowed.numpy() - distance
     # Frames have different numbers of overlaps: the deepest fill a table of equal rows.
     order = np.lexsort((-depth, frame))
-    counts = np.bincount(frame, minlength=len(rotations))
+    counts = np.bincount(frame, minlength=len(system.points))
     rank = np.arange(len(frame)) - np.repeat(np.cumsum(counts) - counts, counts)
     kept = rank < _MOST_OVERLAPS
     height = min(int(counts.max()), _MOST_OVERLAPS)
     table = np.zeros((len(system.points), height, system.layout.size), np.float32)
-    every = len(system.points) / len(rotations)  # the cost is a mean over the frames looked at
-    root = 100 * np.sqrt(2 * weight * every)
-    table[STRIDE * frame[order][kept], rank[kept]] = root * own[order][kept]
+    table[frame[order][kept], rank[kept]] = 100 * np.sqrt(2 * weight) * own[order][kept]
     shared = np.zeros((*table.shape[:2], system.border.shape[2]), np.float32)
     system.add(table, shared, np.arange(system.layout.size))
 
