@@ -14,6 +14,7 @@ from .canvas import Canvas, latent_of_pixel, squared, to_frame, to_working
 from .frames import FrameInputs
 from .loading import Generator
 from .options import Settings
+from .quiet import quiet_libraries
 from .schedule import make_scheduler, start_latents
 from .words import embed_texts
 
@@ -90,6 +91,7 @@ def embed_appearance(
 
 
 @torch.no_grad()
+@quiet_libraries()
 def paint_frames(
     generator: Generator,
     settings: Settings,
