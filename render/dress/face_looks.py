@@ -10,6 +10,9 @@ from .measured import Measured
 from .person import Person
 from .samples import trimmed_mean
 
+_BEARD_HUE, _STUBBLE_HUE = 9.0, 5.0
+"""Lab distance without lightness from the cheeks; shaven chins reach 6.5, upper lips 5."""
+
 
 def skin_lab(face: FaceRegions, lab: np.ndarray) -> np.ndarray | None:
     """(3,) Lab of the skin: cheeks, nose and forehead without highlights and shadows.
@@ -62,24 +65,29 @@ def eye_colour(face: FaceRegions, lab: np.ndarray) -> Measured | None:
 
 
 def beard(face: FaceRegions, lab: np.ndarray, skin: np.ndarray) -> dict[str, Measured]:
-    """Beard and its colour, by how much darker chin, jaws and upper lip are than the cheeks.
+    """Beard and its colour, by how chin, jaws and upper lip differ from the cheeks.
 
-    Light from one side darkens one jaw, light from above the chin; a beard darkens upper lip
-    and chin alike, by a third and more of the skin's lightness where it is full.
+    A beard on chin and both jaws has another hue than skin, light or dark, with a moustache or
+    none. Shadow is of the skin's hue: light from one side darkens one jaw, light from above the
+    chin. Where hue says nothing, as in a grey picture, a third of the skin's lightness lost on
+    upper lip and chin alike is a beard.
     """
     places = (face.moustache, face.chin, *face.jaws)
     if min(place.sum() for place in places) < 10:
         return {}
-    darker = [1.0 - float(np.median(lab[place][:, 0])) / float(skin[0]) for place in places]
+    middles = [np.median(lab[place], axis=0) for place in places]
+    darker = [1.0 - float(middle[0]) / float(skin[0]) for middle in middles]
+    hues = [float(np.linalg.norm((middle - skin)[1:])) for middle in middles]
     middle, jaws = min(darker[:2]), max(darker[2:])
-    if middle > 0.3:
-        grown_on = [place for place, dark in zip(places, darker, strict=True) if dark > 0.3]
+    if middle > 0.3 or min(hues[1:]) > _BEARD_HUE:
+        grown = zip(places, darker, hues, strict=True)
+        grown_on = [place for place, dark, hue in grown if dark > 0.3 or hue > _BEARD_HUE]
         colour = trimmed_mean(np.concatenate([lab[place] for place in grown_on]), 0.2)
         return {
             "beard": Measured("full", 0.6),
             "beard_colour": Measured(lab_to_hex(colour), 0.5),
         }
-    if middle > 0.14 and jaws > 0.14:
+    if middle > 0.14 and jaws > 0.14 and hues[0] > _STUBBLE_HUE:
         return {"beard": Measured("stubble", 0.4)}
     return {"beard": Measured("none", 0.6)}
 
