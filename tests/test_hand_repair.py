@@ -76,7 +76,7 @@ def test_eight_lost_frames_are_bridged(
     seen = getattr(truth, hand).copy()
     seen[gap] = seen[start - 1]
     frozen = error(replace(truth, **{hand: seen}), truth, hand, gap)
-    assert error(fixed, truth, hand, gap) < max(0.35, 0.5 * frozen)
+    assert error(fixed, truth, hand, gap) < max(0.4, 0.5 * frozen)
     # Neither frozen nor snapped: steps stay within those of the truth around the gap.
     steps = np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1).max(axis=1)
     real = np.linalg.norm(np.diff(getattr(truth, hand)[..., :2], axis=0), axis=-1).max(axis=1)
