@@ -71,3 +71,28 @@ def in_blender(tmp_path):
         return json.loads(said[-1][1:])
 
     return run
+
+
+@pytest.fixture
+def wall(tmp_path):
+    """A video of 12 frames without anybody in it."""
+    from diffsign.video import write_video
+
+    path = tmp_path / "wall.mp4"
+    noise = np.random.default_rng(0).integers(90, 150, (12, 96, 96, 3)).astype(np.uint8)
+    write_video(path, noise, 25)
+    return path
+
+
+@pytest.fixture
+def heads(tmp_path):
+    """A video of a face alone, without shoulders or hands, at another rate than `wall`."""
+    from PIL import Image
+
+    from diffsign.generate.evaluation.reidentification import crowd_faces
+    from diffsign.video import write_video
+
+    path = tmp_path / "heads.mp4"
+    face = np.asarray(Image.fromarray(crowd_faces()[5]).resize((256, 256)))
+    write_video(path, (np.roll(face, n, axis=1) for n in range(24)), 50)
+    return path

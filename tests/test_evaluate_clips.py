@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from diffsign.generate.evaluate import evaluate
 from diffsign.generate.evaluation import clip_direction, frechet, identity, reidentification
@@ -14,28 +13,6 @@ from diffsign.generate.evaluation.registry import METRICS
 from diffsign.generate.evaluation.reidentification import crowd_faces
 from diffsign.generate.evaluation.unavailable import Unavailable
 from diffsign.retarget.motion import Camera
-from diffsign.video import write_video
-
-FRAMES = 12
-RNG = np.random.default_rng
-
-
-@pytest.fixture
-def wall(tmp_path):
-    """A video without anybody in it."""
-    path = tmp_path / "wall.mp4"
-    noise = RNG(0).integers(90, 150, (FRAMES, 96, 96, 3)).astype(np.uint8)
-    write_video(path, noise, 25)
-    return path
-
-
-@pytest.fixture
-def heads(tmp_path):
-    """A video of a face alone, without shoulders or hands, at another rate than `wall`."""
-    path = tmp_path / "heads.mp4"
-    face = np.asarray(Image.fromarray(crowd_faces()[5]).resize((256, 256)))
-    write_video(path, (np.roll(face, n, axis=1) for n in range(2 * FRAMES)), 50)
-    return path
 
 
 def test_a_clip_without_anybody_gives_reasons_and_no_zeros(wall, heads):
@@ -119,7 +96,7 @@ def test_a_face_that_stays_is_steady_and_a_source_gives_itself_away(heads, monke
     same = {n: np.roll(crowd[5], n % 3, axis=1) for n in range(8)}
     other = {n: np.roll(crowd[0], n % 3, axis=1) for n in range(8)}
     for faces, rank in ((same, 0.1), (other, None)):
-        shown = np.full(FRAMES, np.nan)
+        shown = np.full(12, np.nan)
         sweeps = [
             type("", (), {"require_faces": lambda self, f=f: f, "successive": shown})()
             for f in (faces, same)

@@ -13,28 +13,6 @@ from diffsign.generate.evaluation.reidentification import crowd_faces
 from diffsign.generate.evaluation.unavailable import Unavailable
 from diffsign.road.evaluate import Asked, evaluate_paths
 from diffsign.road.expression_clip import write_comparisons, write_gif
-from diffsign.video import write_video
-
-FRAMES = 12
-RNG = np.random.default_rng
-
-
-@pytest.fixture
-def wall(tmp_path):
-    """A video without anybody in it."""
-    path = tmp_path / "wall.mp4"
-    noise = RNG(0).integers(90, 150, (FRAMES, 96, 96, 3)).astype(np.uint8)
-    write_video(path, noise, 25)
-    return path
-
-
-@pytest.fixture
-def heads(tmp_path):
-    """A video of a face alone, without shoulders or hands, at another rate than `wall`."""
-    path = tmp_path / "heads.mp4"
-    face = np.asarray(Image.fromarray(crowd_faces()[5]).resize((256, 256)))
-    write_video(path, (np.roll(face, n, axis=1) for n in range(2 * FRAMES)), 50)
-    return path
 
 
 @pytest.mark.parametrize(
