@@ -18,9 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from fit import PARTS, aligned_error
 
-from diffsign.generate.evaluation.reprojection import projected_points, reprojection_error
+from diffsign.generate.evaluation.reprojection import (
+    REFERENCE_SIDE,
+    projected_points,
+    reprojection_error,
+    visible_points,
+)
 from diffsign.render.random_motion import random_pose
 from diffsign.render.sample_clip import sample_motion
 from diffsign.render.touch_clip import HOLD, MOVE, TOUCHES, Touch, touch_motion
@@ -30,9 +36,11 @@ from diffsign.retarget.body.load import load_body
 from diffsign.retarget.body.model import Body, joint_transforms, pose_vertices, shape_body
 from diffsign.retarget.body.phenotype import phenotype_betas
 from diffsign.retarget.body.skeleton import INDEX, JOINT_NAMES
+from diffsign.retarget.fit import penetration
 from diffsign.retarget.fit.limits import beyond_limits
 from diffsign.retarget.fit.objective import COST_NAMES
-from diffsign.retarget.fit.options import DEFAULT_FOV, FitOptions
+from diffsign.retarget.fit.options import BETAS_USED, DEFAULT_FOV, FitOptions
+from diffsign.retarget.fit.points import rigged_points
 from diffsign.retarget.fit.solve import fit_clip
 from diffsign.retarget.keypoints.correspondence import BODY25_TO_POSE, FACE70_TO_MESH
 from diffsign.retarget.keypoints.record import Keypoints
@@ -273,20 +281,56 @@ def length(body: Body) -> None:
         print(f"| {long.frame_count} | {spent:.1f} | {peak} |", flush=True)
 
 
+def below_head(projected: np.ndarray, keypoints: Keypoints) -> float:
+    """The body's median reprojection without its eleven points of the face (the first), which a
+    pose network places worse than Face Mesh does: pixels of 512."""
+    visible = visible_points(keypoints, "body")
+    visible[:, :11] = False
+    apart = np.linalg.norm(projected - keypoints.body[..., :2], axis=-1)[visible]
+    scale = REFERENCE_SIDE / max(keypoints.width, keypoints.height)
+    return float(np.median(apart)) * scale if len(apart) else np.nan
+
+
+def deepest(body: Body, motion: Motion) -> np.ndarray:
+    """Millimetres (T,) by which the deepest pair of capsules overlaps beyond what is allowed."""
+    rigged = rigged_points(body, landmarks(body), BETAS_USED)
+    hit = penetration.collider(body_capsules(body), rigged.joint_rest, rigged.joint_shapedirs)
+    joints = shape_body(body, motion.betas)[1]
+    posed = joint_transforms(joints, motion.poses, motion.trans)
+    rotations, positions, betas = (
+        torch.from_numpy(np.asarray(values, np.float32))
+        for values in (*posed, motion.betas[:BETAS_USED])
+    )
+    found = penetration.overlaps(hit, rotations, positions, betas)
+    a, b = penetration.places(found, rotations, positions)
+    depths = np.zeros(motion.frame_count)
+    over = (found.allowed - (a - b).norm(dim=-1)).numpy()
+    np.maximum.at(depths, found.frame.numpy(), 1000 * over)
+    return depths
+
+
 def real(body: Body, sources: list[Path]) -> None:
-    table("clip", "frames | body, px of 512 | left hand | right hand | face | beyond limits | jump")
+    table(
+        "clip",
+        "frames | body, px of 512 | body below the head | left hand | right hand | face "
+        "| beyond limits | jump | deepest overlap, mm, 95 % of frames, worst",
+    )
     for source in sources:
         keypoints = load_keypoints(source)
         motion = fit_clip(keypoints)
-        error = reprojection_error(projected_points(motion), keypoints)
+        projected = projected_points(motion)
+        error = reprojection_error(projected, keypoints)
         limits = beyond_limits(motion.poses, body)
         fingers = {name: over.max() for name, over in limits.items() if name[-1] in "123"}
         worst = max(fingers, key=lambda name: fingers[name])
         texts = ["-" if error[p] is None else f"{error[p]:.1f}" for p in CONFIDENCE_PARTS]
+        texts.insert(1, f"{below_head(projected['body'], keypoints):.1f}")
+        deep = deepest(body, motion)
         jump, where = largest_unseen_jump(motion, keypoints)
         print(
             f"| {source.stem} | {motion.frame_count} | {' | '.join(texts)} "
-            f"| {fingers[worst]:.1f} {worst} | {jump:.0f} {where} |",
+            f"| {fingers[worst]:.1f} {worst} | {jump:.0f} {where} "
+            f"| {np.percentile(deep, 95):.0f}, {deep.max():.0f} |",
             flush=True,
         )
 

@@ -101,7 +101,10 @@ def test_air_costs_and_draws_the_tip_to_the_skin(body, chin):
     points = rigged_points(body, landmarks(body), 16)
     capsules = body_capsules(body)
     hit = collider(capsules, points.joint_rest, points.joint_shapedirs)
-    shown = contacts_of(seen(body, chin), capsules.names)
+    deep = contacts_of(seen(body, chin), capsules.names)
+    assert deep.weight < 0.1, "a source's own depth comes first"
+    shown = contacts_of(seen(body, chin, flat=True), capsules.names)
+    assert shown.weight == 1
     joints = shape_body(body, chin.betas)[1]
     turned, placed = (
         torch.from_numpy(values.astype(np.float32))

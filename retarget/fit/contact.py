@@ -47,6 +47,10 @@ LETS_GO, LETS_GO_FLAT = 0.03, 0.3
 """Metres from the skin where the pull is let go: soon where the source has depth, whose word then
 counts, late where it has none."""
 
+BESIDE_DEPTH = 0.05
+"""What a contact weighs where the source has depth: capsules are a centimetre's approximation of
+the skin, exact depth is better, and noisy depth needs no more than a nudge."""
+
 _BETWEEN = ((0, 5), (0, 9), (0, 13), (0, 17), (5, 17), (1, 5))
 
 
@@ -59,12 +63,14 @@ class Contacts:
         parts: capsules of each part that may be touched: left hand, right hand, head.
         touching: (T, 10, 3) bool.
         lets_go: metres of air beyond which a touch is taken for an accident of the view.
+        weight: how much the cost counts: little beside a source's own depth.
     """
 
     tips: torch.Tensor
     parts: tuple[torch.Tensor, ...]
     touching: torch.Tensor
     lets_go: float = LETS_GO
+    weight: float = 1.0
 
     def part(self, frames: slice | np.ndarray) -> Contacts:
         """Some of the frames."""
@@ -89,11 +95,13 @@ def contacts_of(keypoints: Keypoints, names: Sequence[str]) -> Contacts:
         for side in ("left", "right")
     ]
     parts.append([row for name, row in rows.items() if name.startswith("head_")])
+    deep = any(bool(part[..., 2].any()) for part in (keypoints.body, keypoints.body_world))
     return Contacts(
         torch.tensor(tips),
         tuple(torch.tensor(part) for part in parts),
         torch.from_numpy(touching(keypoints)),
         LETS_GO if keypoints.body_world[..., 3].any() else LETS_GO_FLAT,
+        BESIDE_DEPTH if deep else 1.0,
     )
 
 
@@ -207,10 +215,10 @@ def contact(
     positions: torch.Tensor,
     betas: torch.Tensor,
 ) -> torch.Tensor:
-    """Robust squared centimetres (T,) of air between what touches; what is in the skin is left to
-    the penetration's cost. The shape is taken as given."""
+    """Robust squared centimetres (T,) of air between what touches, weighted; what is in the skin is
+    left to the penetration's cost. The shape is taken as given."""
     found = links(contacts, hit, rotations, positions, betas)
     a, b = places(found, rotations, positions)
     air = torch.relu(torch.sqrt(((a - b) ** 2).sum(-1) + 1e-12) - found.allowed)
-    cost = geman_mcclure((100 * air) ** 2, 100 * contacts.lets_go)
+    cost = contacts.weight * geman_mcclure((100 * air) ** 2, 100 * contacts.lets_go)
     return cost.new_zeros(len(positions)).index_add(0, found.frame, cost)

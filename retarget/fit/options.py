@@ -80,7 +80,7 @@ STAGES: tuple[Stage, ...] = (
     _stage(
         6, 1.0,
         body=1.0, hands=1.5, face=1.0, depth=15.0, hand_depth=0.5, limits=4.0, rest=0.03,
-        upright=10.0, shape=0.2, smooth=500.0, turn=4.0, penetration=1.0, contact=1.0, vposer=0.05,
+        upright=10.0, shape=0.2, smooth=500.0, turn=4.0, penetration=3.0, contact=1.0, vposer=0.05,
         finger_chain=3.0, equal_hands=20.0, held_hands=100.0,
     ),
 )  # fmt: skip

@@ -129,6 +129,7 @@ def _contact(system: System, weight: float) -> None:
         return
     own, distance = _closing(system, found)
     air = np.maximum(distance - found.allowed.numpy(), 0)
+    weight *= priors.contacts.weight
     root = 100 * np.sqrt(2 * weight * _robust(air**2, priors.contacts.lets_go) * (air > 0))
     np.add.at(
         system.diagonal,
