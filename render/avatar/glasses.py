@@ -29,10 +29,8 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
     eye = (left + right) / 2
     ears = vertex_mask(shape.body, "ears")
     head = shape.vertices[SKIN][(shape.head_weight() > 0.9)[SKIN] & (ears < 0.05)[SKIN]]
-    beside = head[(np.abs(head[:, 1] - eye[1]) < 0.012) & (head[:, 2] > eye[2] - 0.06)]
     brow = head[(np.abs(head[:, 0]) < 0.05 * scale) & (np.abs(head[:, 1] - eye[1] - 0.016) < 0.008)]
     plane = brow[:, 2].max() + 0.0015
-    half_face = np.abs(beside[:, 0]).max() + 0.002
 
     paths, radii, closed = [], [], []
     for sign in (1, -1):
@@ -53,13 +51,13 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
         crest = ear[ear[:, 1] > ear[:, 1].max() - 0.006]
         root = np.abs(crest[:, 0]).min()
         rest = np.array([sign * (root + 0.001), crest[:, 1].max() + 0.001, crest[:, 2].mean()])
-        wide = max(abs(hinge[0]) + 0.003, half_face)
-        corner = np.array([sign * wide, hinge[1], hinge[2] - 0.01])
-        middle = np.array([sign * max((wide + root) / 2, half_face), hinge[1], 0.0])
-        middle[2] = (corner[2] + rest[2]) / 2
+        # Straight to the ear, but round the head where it is wider: a bow would stand out beside a
+        # turned face.
+        side = hinge + np.linspace(0.1, 0.9, 9)[:, None] * (rest - hinge)
+        side[:, 0] = sign * np.maximum(np.abs(side[:, 0]), _half_widths(head, side) + 0.0025)
         # Down between head and ear, no farther back than the ear reaches.
         tip = rest + np.array([-0.003 * sign, -0.018, -0.006]) * scale
-        bends = np.array([hinge, corner, middle, rest, tip])
+        bends = np.array([hinge, *side, rest, tip])
         paths.append(_curve(bends, 22))
         radii.append(_TEMPLE)
         closed.append(False)
@@ -87,6 +85,13 @@ def glasses_drafts(signer: Signer, shape: Shape) -> tuple[Draft, ...]:
         np.zeros(len(faces), int), weights=weights, still=True,
     )  # fmt: skip
     return (draft,)
+
+
+def _half_widths(head: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(n,) metres from the head's middle to its side at heights and depths of places (n,3)."""
+    away = np.abs(head[None, :, 1:] - places[:, None, 1:])
+    near = (away < [0.008, 0.01]).all(-1)
+    return np.where(near, np.abs(head[None, :, 0]), 0).max(1)
 
 
 def _curve(bends: np.ndarray, count: int) -> np.ndarray:
