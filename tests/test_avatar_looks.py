@@ -85,6 +85,14 @@ def test_temples_end_within_the_ears(dressed: Avatar, body: Body) -> None:
     )
 
 
+def test_temples_do_not_bow(dressed: Avatar) -> None:
+    glasses, _ = piece(dressed, "glasses")
+    aside, back = np.abs(glasses[:, 0]), glasses[:, 2].max() - glasses[:, 2]
+    rims, ears = aside[back < 0.01].max(), aside.max()
+    hinges = aside[(back > 0.01) & (back < 0.02)].max()
+    assert hinges - rims < 0.3 * (ears - rims)
+
+
 @pytest.mark.parametrize("top", ["jumper", "hoodie", "long_sleeve", "blazer"])
 def test_sleeves_are_no_wider_than_their_ease(body: Body, top: str) -> None:
     vertices, joints = shape_body(body, phenotype_betas(body, Signer().phenotype))
